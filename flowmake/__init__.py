@@ -1,0 +1,35 @@
+"""flowmake: run only what is stale. The version and the public names, imported when first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowmake.build import Project, RunOptions, load
+    from flowmake.core.errors import FlowfileError, FlowmakeError
+
+__version__ = "0.3.0"
+
+__all__ = ["FlowfileError", "FlowmakeError", "Project", "RunOptions", "__version__", "load"]
+
+_HOMES = {
+    "load": "flowmake.build",
+    "Project": "flowmake.build",
+    "RunOptions": "flowmake.build",
+    "FlowmakeError": "flowmake.core.errors",
+    "FlowfileError": "flowmake.core.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

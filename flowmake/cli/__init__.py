@@ -1,0 +1,37 @@
+"""The command line: parses, calls `build`, prints through views and observers. Decides nothing about tasks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; never raises but for a request to end the interpreter."""
+    import click
+
+    from flowmake.cli.group import flowmake
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if "_FLOWMAKE_COMPLETE" in os.environ:
+            from flowmake.cli.complete import answer
+
+            return answer(flowmake, os.environ["_FLOWMAKE_COMPLETE"])
+        with flowmake.make_context("flowmake", arguments) as ctx:
+            code = flowmake.invoke(ctx)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except Exception as error:
+        return _explain(error)
+    except KeyboardInterrupt as error:
+        return _explain(error)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: BaseException) -> int:
+    from flowmake.cli.failures import explain
+
+    return explain(error)

@@ -1,0 +1,92 @@
+"""What went wrong, as words on stderr and an exit code. The only place that turns exceptions into either."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+
+import click
+
+from flowmake.core.errors import FlowfileError, FlowmakeError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def explain(error: BaseException) -> int:
+    """Say on stderr what `error` means to a user and return the exit code."""
+    match error:
+        case FlowfileError():
+            from flowmake.core.positions import render
+
+            _say(render(error.problems, _read_text))
+            return error.exit_code
+        case FlowmakeError():
+            _say(_with_hint(error.message, error.hint))
+            return error.exit_code
+        case click.ClickException():
+            return _usage(error)
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case BrokenPipeError():
+            _silence_stdout()
+            return BROKEN_PIPE
+        case _:
+            return _crash(error)
+
+
+def _with_hint(message: str, hint: str) -> str:
+    return f"error: {message}\nhint: {hint}" if hint else f"error: {message}"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text.rstrip("\n") + "\n")
+
+
+def _usage(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if "\nhint: " not in message and context is not None:
+        message += f"\nhint: `{context.command_path} --help` lists what there is"
+    _say(f"error: {message}")
+    return error.exit_code
+
+
+def _silence_stdout() -> None:
+    """Whoever read stdout is gone: point it at nothing, or the interpreter complains once more when it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+def _read_text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def _crash(error: BaseException) -> int:
+    """One line for the user, everything for whoever mends it, in a file outside the project."""
+    name = type(error).__name__
+    try:
+        path = _write_report(error)
+    except OSError as failure:
+        traceback.print_exception(error)
+        _say(f"error: internal error: {name}: {error} (no crash report: {failure})")
+        return FlowmakeError.exit_code
+    _say(f"error: internal error: {name}: {error}\nhint: please report it with the file `{path}`")
+    return FlowmakeError.exit_code
+
+
+def _write_report(error: BaseException) -> str:
+    import platform
+
+    from flowmake import __version__
+
+    descriptor, path = tempfile.mkstemp(prefix="flowmake-crash-", suffix=".txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"flowmake {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
+        file.write(f"arguments: {sys.argv[1:]!r}\nfolder: {os.getcwd()}\n\n")
+        file.writelines(traceback.format_exception(error))
+    return path

@@ -1,0 +1,138 @@
+"""Options that several commands share, and the one way from them to an open project. Knows no command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from flowmake.build import Project
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_FILE = "flowmake.file"
+_PARAMS = "flowmake.params"
+_PARAMS_FILE = "flowmake.params_file"
+
+
+def _enter(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Change the folder at once, so that every other path is relative to it (as in make and git)."""
+    if value is None or (ctx.resilient_parsing and not os.path.isdir(value)):
+        return
+    try:
+        os.chdir(value)
+    except OSError as error:
+        raise click.BadParameter(f"cannot enter `{value}`: {error.strerror}", ctx, param) from error
+
+
+def _remember(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+        if value:
+            ctx.meta[key] = value
+
+    return callback
+
+
+def _assignments(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> None:
+    params: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"`{text}` is not of the form NAME=VALUE", ctx, param)
+        params[name] = value
+    if params:
+        ctx.meta[_PARAMS] = params
+
+
+directory_option = click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    is_eager=True,
+    expose_value=False,
+    callback=_enter,
+    type=click.Path(file_okay=False),
+    help="Change to DIR before doing anything.",
+)
+file_option = click.option(
+    "-f",
+    "--file",
+    "file",
+    metavar="FILE",
+    expose_value=False,
+    callback=_remember(_FILE),
+    type=click.Path(dir_okay=False),
+    help="The Flowfile; otherwise searched from here upwards.",
+)
+set_option = click.option(
+    "--set",
+    "assignments",
+    metavar="NAME=VALUE",
+    multiple=True,
+    expose_value=False,
+    callback=_assignments,
+    help="Set a parameter of the flow; repeatable.",
+)
+params_file_option = click.option(
+    "--params-file",
+    metavar="FILE",
+    expose_value=False,
+    callback=_remember(_PARAMS_FILE),
+    type=click.Path(dir_okay=False),
+    help="Read parameters from a TOML or JSON file.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print versioned JSON instead of text.")
+
+
+def flow_options(command: Decorated) -> Decorated:
+    """Everything that says which flow: `-C -f --set --params-file`."""
+    for option in (params_file_option, set_option, file_option, directory_option):
+        command = option(command)
+    return command
+
+
+def _complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from flowmake.cli.complete import targets
+
+    return targets(ctx, incomplete)
+
+
+def _complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from flowmake.cli.complete import tasks
+
+    return tasks(ctx, incomplete)
+
+
+def targets_argument(*, required: bool = False) -> Callable[[Decorated], Decorated]:
+    """`TARGET…`: tasks, instances, outputs, tags."""
+    return click.argument(
+        "targets",
+        metavar="TARGET..." if required else "[TARGET]...",
+        nargs=-1,
+        required=required,
+        shell_complete=_complete_targets,
+    )
+
+
+def target_argument(command: Decorated) -> Decorated:
+    """Exactly one `TARGET`."""
+    return click.argument("target", metavar="TARGET", shell_complete=_complete_targets)(command)
+
+
+def task_argument(*, required: bool) -> Callable[[Decorated], Decorated]:
+    """One `TASK`: a name, nothing else."""
+    return click.argument(
+        "task", metavar="TASK" if required else "[TASK]", required=required, shell_complete=_complete_tasks
+    )
+
+
+def open_project(ctx: click.Context) -> Project:
+    """The project that the options of this command mean. Raises `FlowfileError` or `UsageError`."""
+    from flowmake.build import load
+
+    return load(ctx.meta.get(_FILE), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
