@@ -1,9 +1,6 @@
 """flowmake: run only what is stale. The version and the public names, imported when first used."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as from `typing`, whose import alone would cost more than all of this file
 if TYPE_CHECKING:
     from flowmake.build import Project, RunOptions, load
     from flowmake.core.errors import FlowfileError, FlowmakeError
@@ -20,15 +17,16 @@ _HOMES = {
     "FlowfileError": "flowmake.core.errors",
 }
 
+if not TYPE_CHECKING:  # type checkers see the imports above instead, and can tell a name that is not there
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(home), name)
-    return value
+        value = globals()[name] = getattr(import_module(home), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,118 @@
+"""What tests share: a project in a temporary folder, driven through the real installed `flowmake` command."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("flowmake")
+KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The test script promises that the wheel is tested; a checkout that shadows it must not go unnoticed."""
+    import flowmake
+
+    where = Path(flowmake.__file__).resolve()
+    if os.environ.get("FLOWMAKE_TEST_WHEEL") == "1" and not where.is_relative_to(Path(sys.prefix).resolve()):
+        raise pytest.UsageError(f"testing {where}, which is not the installed wheel")
+    if not COMMAND.exists():
+        raise pytest.UsageError(
+            f"{COMMAND} is missing: install flowmake first (`pip install -e .`, or use scripts/test)"
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a Flowfile. `run` is the real command; nothing of the outer environment leaks into it."""
+
+    root: Path
+    home: Path
+
+    def flowfile(self, text: str, name: str = "Flowfile") -> Path:
+        return self.write(name, textwrap.dedent(text))
+
+    def write(self, name: str, content: str | bytes = "") -> Path:
+        """Write a file, making its folders; content that starts with `#!` makes it executable."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = content.encode() if isinstance(content, str) else content
+        path.write_bytes(data)
+        if data.startswith(b"#!"):
+            path.chmod(0o755)
+        return path
+
+    def read(self, name: str) -> str:
+        return (self.root / name).read_text()
+
+    def exists(self, name: str) -> bool:
+        return (self.root / name).exists()
+
+    def environ(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """A bare environment of a known locale and width, with the installed command first on PATH."""
+        env = {name: os.environ[name] for name in KEPT if name in os.environ}
+        env["PATH"] = f"{COMMAND.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+        env |= {"HOME": str(self.home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "COLUMNS": "100"}
+        return env | dict(extra or {})
+
+    def run(
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        cwd: str | Path = ".",
+        stdin: str | None = None,
+        timeout: float = 60,
+    ) -> Result:
+        """`flowmake ARGS…` to its end. `cwd` is relative to the root; `env` is added to the bare environment."""
+        done = subprocess.run(
+            [COMMAND, *args],
+            cwd=self.root / cwd,
+            env=self.environ(env),
+            input=None if stdin is None else stdin.encode(),
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+    def start(self, *args: str, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[bytes]:
+        """`flowmake ARGS…` left running, in its own session; the caller waits for it or ends it."""
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(
+            [COMMAND, *args], cwd=self.root, env=self.environ(env), start_new_session=True, **(options | more)
+        )
+
+    def scrub(self, text: str) -> str:
+        """`text` without what differs from run to run: the root, times, durations, run ids."""
+        text = text.replace(str(self.root), "ROOT").replace(str(self.home), "HOME")
+        text = re.sub(r"\b\d{8}[-T]\d{6}[-\w.]*", "RUN", text)
+        text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "TIME", text)
+        return re.sub(r"\b\d+(\.\d+)? ?(ms|s)\b", "SECONDS", text)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project folder and an empty HOME beside it."""
+    root, home = tmp_path / "project", tmp_path / "home"
+    root.mkdir()
+    home.mkdir()
+    return Project(root, home)
