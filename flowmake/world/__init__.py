@@ -1,0 +1,1 @@
+"""Touching the machine: the real adapters behind `core.ports`. Knows nothing of graphs, verdicts or terminals."""

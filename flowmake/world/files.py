@@ -1,0 +1,236 @@
+"""The disk as the judging rooms see it: digests, globs, existence. Reads only; unaware of tasks and databases.
+
+What is remembered: within one run the digest of a path is looked up once (one `stat`, and hashing only where the stat
+cache does not know that state of the file) and then kept until `forget` names the path, a folder above it, or
+something inside it. A glob is answered again from memory only while no folder it walked has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from time import sleep, time_ns
+
+from flowmake.core.errors import StateError
+from flowmake.core.model import Check
+from flowmake.core.ports import ABSENT
+from flowmake.world.globbing import Globber
+from flowmake.world.hashing import (
+    GONE,
+    Hashed,
+    TreeHasher,
+    hash_entry,
+    hash_link,
+    hash_many,
+    hash_special,
+    unreadable,
+)
+from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns
+
+SMALL = 1 << 20
+"""Files below this many bytes are simply hashed twice; for others it is better to wait out the clock's tick."""
+
+
+class DiskFiles:
+    """`core.ports.Files` on a real disk, below `root` (absolute). `exclude`: folders never looked into."""
+
+    def __init__(self, root: str, cache: StatCache | None = None, exclude: Iterable[str] = ()) -> None:
+        self.root = os.path.abspath(root)
+        self.cache = StatCache() if cache is None else cache
+        self._prefix = self.root.rstrip("/") + "/"
+        self._excluded = frozenset(self._at(path).rstrip("/") for path in exclude)
+        self._memo: dict[str, str] = {}
+        self._trees: dict[str, bool] = {}  # path of each remembered tree: does it contain symlinks?
+        self._globber = Globber(self.root, self._is_left_out)
+
+    def digest(self, path: str, check: Check = "content") -> str:
+        """As in the port. `stat:<size>-<mtime_ns>` and `exists` for the lesser checks."""
+        if check != "content":
+            return self._lesser_digest(path, check)
+        known = self._memo.get(path)
+        if known is None:
+            known = self._quick_digest(path)
+            if known is None:
+                known = self._hash(path)
+            self._memo[path] = known
+        return known
+
+    def digests(self, paths: Sequence[str]) -> list[str]:
+        """As in the port."""
+        memo = self._memo
+        unknown: dict[str, int] = {}
+        for path in paths:
+            if path not in memo:
+                digest = self._quick_digest(path, unknown)
+                if digest is not None:
+                    memo[path] = digest
+        if unknown:
+            self._hash_side_by_side(unknown)
+        return [memo[path] for path in paths]
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is there; a dangling symlink is something."""
+        return os.path.lexists(self._at(path))
+
+    def is_dir(self, path: str) -> bool:
+        return os.path.isdir(self._at(path))
+
+    def glob(self, pattern: str) -> list[str]:
+        """As in the port; a dangling symlink counts as a file."""
+        return self._globber.glob(pattern)
+
+    def glob_folders(self) -> dict[str, tuple[int, int, int] | None]:
+        """Every folder (absolute) that globs have walked, or missed (None), with its mtime_ns, ctime_ns and inode."""
+        return self._globber.folders
+
+    def read(self, path: str) -> bytes:
+        """As in the port."""
+        at = self._at(path)
+        try:
+            if not stat.S_ISREG(os.stat(at).st_mode):
+                raise StateError(f"cannot read `{path}`: not a regular file")
+            with open(at, "rb") as file:
+                return file.read()
+        except ValueError as error:
+            raise FileNotFoundError(path) from error
+        except OSError as error:
+            if error.errno in GONE:
+                raise FileNotFoundError(path) from error
+            raise unreadable(path, error) from error
+
+    def forget(self, paths: Iterable[str] | None = None) -> None:
+        """As in the port. A folder takes what lies inside it along, and any path the folders that it lies in."""
+        if paths is None:
+            self._memo.clear()
+            self._trees.clear()
+            self._globber.forget()
+            return
+        below: list[str] = []
+        for path in paths:
+            bare = path.rstrip("/")
+            if path.endswith("/") or path in self._trees:
+                below.append(bare + "/")
+            self._memo.pop(path, None)
+            self._memo.pop(bare, None)
+            self._memo.pop(bare + "/", None)
+            self._forget_trees_around(path)
+        if below:
+            inside = tuple(below)
+            for known in [known for known in self._memo if known.startswith(inside)]:
+                del self._memo[known]
+
+    def settle(self) -> None:
+        """At the end of a run: hash again the small files hashed too early to be trusted, so that the next run need not.
+
+        Waits out the clock's tick, at most 20 ms, where that suffices. Also lets go of files long gone.
+        """
+        files = [(path, status) for path, status in self.cache.untrusted.items() if status.st_size < SMALL]
+        due = max((_tick_left(status) for _, status in files), default=0.0)
+        if due > 0:
+            sleep(due)
+        now = time_ns()
+        for path, status in files:
+            if changed_ns(status) < now - granularity_ns(status):
+                self._memo.pop(path, None)
+                self._hash(path)
+        if len(self.cache) > 2 * self.cache.seen + 10_000:
+            for path in self.cache.paths():
+                if not os.path.lexists(self._at(path)):
+                    self.cache.drop(path)
+
+    def _at(self, path: str) -> str:
+        return path if path.startswith("/") else self._prefix + path
+
+    def _is_left_out(self, path: str) -> bool:
+        return path.endswith("/.git") or path in self._excluded
+
+    def _lesser_digest(self, path: str, check: Check) -> str:
+        at = self._at(path)
+        try:
+            status = os.stat(at)
+        except ValueError:
+            return ABSENT
+        except OSError as error:
+            if error.errno not in GONE:
+                raise unreadable(path, error) from error
+            link = hash_link(at)
+            return "exists" if link and check == "exists" else link
+        return "exists" if check == "exists" else f"stat:{status.st_size}-{status.st_mtime_ns}"
+
+    def _quick_digest(self, path: str, unknown: dict[str, int] | None = None) -> str | None:
+        """The digest if no regular file needs reading for it; else None, and its size noted in `unknown`."""
+        at = path if path.startswith("/") else self._prefix + path
+        try:
+            status = os.stat(at)
+        except ValueError:
+            return ABSENT
+        except OSError as error:
+            if error.errno not in GONE:
+                raise unreadable(path, error) from error
+            self.cache.drop(path)
+            return hash_link(at)
+        digest = self.cache.get(path, status)
+        if digest is not None:
+            return digest
+        if stat.S_ISDIR(status.st_mode):
+            return self._tree(path)
+        if not stat.S_ISREG(status.st_mode):
+            return hash_special(status)
+        if unknown is not None:
+            unknown[path] = status.st_size
+        _wait_out_tick(status)
+        return None
+
+    def _hash(self, path: str) -> str:
+        return self._remember(path, hash_entry(self._at(path)))
+
+    def _hash_side_by_side(self, unknown: dict[str, int]) -> None:
+        hashed = hash_many([self._at(path) for path in unknown], unknown.values())
+        for path, one in zip(unknown, hashed, strict=True):
+            self._memo[path] = self._remember(path, one)
+
+    def _remember(self, path: str, hashed: Hashed) -> str:
+        if hashed.stat is None:
+            self.cache.drop(path)
+        elif stat.S_ISREG(hashed.stat.st_mode):
+            self.cache.put(path, hashed)
+        return hashed.digest
+
+    def _tree(self, path: str) -> str:
+        top = self.root if path in (".", "./") else self._at(path).rstrip("/") or "/"
+        hasher = TreeHasher(self._tree_leaf, self._is_left_out)
+        digest = hasher.digest(top)
+        self._trees[path] = hasher.saw_link
+        return digest
+
+    def _tree_leaf(self, at: str, status: os.stat_result) -> str:
+        path = at[len(self._prefix) :] if at.startswith(self._prefix) else at
+        digest = self.cache.get(path, status)
+        if digest is not None:
+            return digest
+        if not stat.S_ISREG(status.st_mode):
+            return hash_special(status)
+        _wait_out_tick(status)
+        return self._hash(path)
+
+    def _forget_trees_around(self, path: str) -> None:
+        """Trees that may hold the path; one with symlinks may hold any."""
+        for tree, has_links in list(self._trees.items()):
+            top = tree.rstrip("/") + "/"
+            if has_links or path.startswith(top) or top == "./" or path.rstrip("/") + "/" == top:
+                del self._trees[tree]
+                self._memo.pop(tree, None)
+
+
+def _tick_left(status: os.stat_result) -> float:
+    """Seconds until another change of the file would show, 0 where it is over or would take too long to wait for."""
+    left = changed_ns(status) + FINE_NS + 1 - time_ns()
+    fine = granularity_ns(status) == FINE_NS
+    return left / 1e9 if fine and 0 < left <= 2 * FINE_NS else 0.0
+
+
+def _wait_out_tick(status: os.stat_result) -> None:
+    """Rather than hash a big file twice."""
+    if status.st_size >= SMALL and (left := _tick_left(status)):
+        sleep(left)

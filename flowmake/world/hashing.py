@@ -1,0 +1,236 @@
+"""Bytes on disk to digests: files, trees, links. Knows nothing of caches, roots or what a digest is good for.
+
+The format is that of the design note 0000: 32 hex digits of xxh3-128, `+x` appended for executables; `tree:` and 32
+digits for a directory, `link:` and 32 digits for a dangling symlink, `special:` and the kind for what is neither.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import time_ns
+from typing import NamedTuple
+
+from xxhash import xxh3_128, xxh3_128_hexdigest
+
+from flowmake.core.errors import StateError
+from flowmake.core.ports import ABSENT
+
+CHUNK = 1 << 20
+"""Bytes read at once: large enough that xxhash lets other threads run while it works."""
+
+THREADS_PAY_FROM = 4 * CHUNK
+"""Below this many bytes in all, threads cost more than they bring."""
+
+GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""Error numbers that mean: there is nothing at that path (a loop of links leads nowhere either)."""
+
+_buffers = threading.local()
+
+
+class Hashed(NamedTuple):
+    """A digest with the state of the file it was read from.
+
+    `stat` is None where nothing is. `started_ns` is the epoch time just before reading; `stable` is False when the
+    file changed while it was read, so that the digest may be that of no state the file ever had.
+    """
+
+    digest: str
+    stat: os.stat_result | None
+    started_ns: int
+    stable: bool = True
+
+
+def hash_bytes(data: bytes, executable: bool = False) -> str:
+    """The digest of a regular file holding `data`."""
+    return xxh3_128_hexdigest(data) + ("+x" if executable else "")
+
+
+def hash_link(path: str) -> str:
+    """The digest of a symlink by its text; `ABSENT` if there is no symlink."""
+    try:
+        return "link:" + xxh3_128_hexdigest(os.readlink(os.fsencode(path)))
+    except (OSError, ValueError):
+        return ABSENT
+
+
+def hash_special(status: os.stat_result) -> str:
+    """The digest of what has no content to read (fifo, socket, device): its kind. Never opens it."""
+    mode = status.st_mode
+    if stat.S_ISFIFO(mode):
+        return "special:fifo"
+    if stat.S_ISSOCK(mode):
+        return "special:socket"
+    kind = "block" if stat.S_ISBLK(mode) else "char"
+    return f"special:{kind}-{os.major(status.st_rdev)}-{os.minor(status.st_rdev)}"
+
+
+def unreadable(path: str, error: OSError) -> StateError:
+    """The error for a path that exists but cannot be read."""
+    return StateError(f"cannot read `{path}`: {error.strerror or error}")
+
+
+def hash_file(path: str) -> str:
+    """The content digest of a file, following symlinks; `ABSENT` if nothing is there. Raises `StateError`."""
+    return hash_entry(path).digest
+
+
+def hash_entry(path: str) -> Hashed:
+    """Read and digest what is not a directory; once more if it changed under the reader.
+
+    Raises `StateError` for what exists but cannot be read, a directory included.
+    """
+    hashed = _hash_once(path)
+    return hashed if hashed.stable else _hash_once(path)
+
+
+def hash_many(paths: Sequence[str], sizes: Iterable[int] | None = None) -> list[Hashed]:
+    """`hash_entry` of each path in order, side by side where there are bytes enough for it to pay."""
+    total = THREADS_PAY_FROM if sizes is None else sum(sizes)
+    workers = min(len(paths), _usable_cores())
+    if total < THREADS_PAY_FROM or workers < 2:
+        return [hash_entry(path) for path in paths]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(hash_entry, paths))
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _hash_once(path: str) -> Hashed:
+    started = time_ns()
+    try:
+        # Before opening: to open a device may do things, to open a fifo may wait for ever.
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return Hashed(_hash_irregular(path, status), status, started)
+        # O_NONBLOCK, for it may have become a fifo since.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except ValueError:  # a NUL inside: no such path can exist
+        return Hashed(ABSENT, None, started)
+    except OSError as error:
+        if error.errno in GONE:
+            return Hashed(hash_link(path), None, started)
+        raise unreadable(path, error) from error
+    try:
+        return _hash_open(descriptor, started)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def _hash_irregular(path: str, status: os.stat_result) -> str:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    return hash_special(status)
+
+
+def _hash_open(descriptor: int, started: int) -> Hashed:
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        return Hashed(hash_special(before), before, started, stable=False)
+    text = _hash_small(descriptor, before.st_size) if before.st_size < CHUNK else _hash_stream(descriptor)
+    after = os.fstat(descriptor)
+    digest = text + ("+x" if after.st_mode & stat.S_IXUSR else "")
+    return Hashed(digest, after, started, stable=_same_state(before, after))
+
+
+def _hash_small(descriptor: int, size: int) -> str:
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return xxh3_128_hexdigest(data)
+    # It grew or shrank, or the file system gives less than asked, or (as in /proc) tells no size.
+    hasher = xxh3_128(data)
+    while data:
+        data = os.read(descriptor, CHUNK)
+        hasher.update(data)
+    return hasher.hexdigest()
+
+
+def _hash_stream(descriptor: int) -> str:
+    buffer: bytearray | None = getattr(_buffers, "bytes", None)
+    if buffer is None:
+        buffer = _buffers.bytes = bytearray(CHUNK)
+    view = memoryview(buffer)
+    hasher = xxh3_128()
+    while count := os.readv(descriptor, [buffer]):
+        hasher.update(view[:count])
+    return hasher.hexdigest()
+
+
+def _same_state(one: os.stat_result, two: os.stat_result) -> bool:
+    return one.st_mtime_ns == two.st_mtime_ns and one.st_ctime_ns == two.st_ctime_ns and one.st_size == two.st_size
+
+
+HashLeaf = Callable[[str, os.stat_result], str]
+"""Digest of the file at a path, given its stat: where a cache comes in."""
+
+
+class TreeHasher:
+    """Digests directories: each is the digest of its sorted (name, digest) entries, and each digest tells its kind.
+
+    Empty folders count. Symlinks count as what they point to; one that leads back to a folder it lies in counts as
+    its text. `leave_out(path)` says which folders are not looked into; they count as not there.
+    """
+
+    def __init__(self, leaf: HashLeaf, leave_out: Callable[[str], bool] = lambda path: False) -> None:
+        self._leaf = leaf
+        self._leave_out = leave_out
+        self.saw_link = False
+        """Whether anything below was a symlink."""
+
+    def digest(self, path: str) -> str:
+        """The digest of the directory at `path` (no trailing `/`); raises `StateError` if it cannot be read."""
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            return ABSENT
+        except OSError as error:
+            raise unreadable(path, error) from error
+        return self._tree(path, ((status.st_dev, status.st_ino),))
+
+    def _tree(self, path: str, above: tuple[tuple[int, int], ...]) -> str:
+        try:
+            with os.scandir(path) as entries:
+                found = [(os.fsencode(entry.name), entry.path, entry.is_symlink()) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return ABSENT  # it went away since it was listed
+        except OSError as error:
+            raise unreadable(path, error) from error
+        found.sort()
+        hasher = xxh3_128()
+        for name, inside, is_link in found:
+            self.saw_link = self.saw_link or is_link
+            digest = self._entry(inside, above)
+            if digest != ABSENT:
+                hasher.update(b"%b\0%b\0" % (name, digest.encode()))
+        return "tree:" + hasher.hexdigest()
+
+    def _entry(self, path: str, above: tuple[tuple[int, int], ...]) -> str:
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            if error.errno in GONE:
+                return hash_link(path)
+            raise unreadable(path, error) from error
+        if not stat.S_ISDIR(status.st_mode):
+            return self._leaf(path, status)
+        if self._leave_out(path):
+            return ABSENT
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            return hash_link(path)
+        return self._tree(path, (*above, identity))
+
+
+def hash_tree(path: str) -> str:
+    """The digest of a directory, without any cache; `ABSENT` if nothing is there. Raises `StateError`."""
+    return TreeHasher(lambda inside, _status: hash_file(inside)).digest(path)

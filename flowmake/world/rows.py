@@ -1,0 +1,186 @@
+"""Model objects as database rows and back. Knows columns, not connections.
+
+Paths and texts are kept as bytes with file-system escapes, so that any file name survives; tables of paths are joined
+by NUL, which no path can hold: compact, and quick to split. Everything else that is no number is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Generic, TypeVar, cast
+
+from flowmake.core.errors import StateError
+from flowmake.core.model import Attempt, LastStatus, RunRecord, TaskRecord, Trace
+
+Item = TypeVar("Item")
+Values = tuple[Any, ...]
+
+
+def encode(text: str) -> bytes:
+    """A text in which only file-system escapes are not Unicode; other stray surrogates become `?`."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def decode(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def join(table: Mapping[str, str]) -> bytes:
+    """`path\\0digest\\0path\\0digest…`; the order is kept."""
+    return encode("\0".join([part for pair in table.items() for part in pair]))
+
+
+def split(data: bytes) -> dict[str, str]:
+    """The inverse of `join`."""
+    if not data:
+        return {}
+    parts = decode(data).split("\0")
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def trace_values(trace: Trace) -> Values:
+    """In the order of the columns of `traces`, the task's name first."""
+    return (
+        encode(trace.task),
+        encode(trace.recipe),
+        join(trace.env),
+        join(trace.inputs),
+        join(trace.outputs),
+        trace.finished,
+        trace.seconds,
+        trace.run,
+        encode("\0".join(trace.discovered)),
+        trace.identity,
+    )
+
+
+def to_trace(task: str, values: Values) -> Trace:
+    """From the columns after the task's name."""
+    recipe, env, inputs, outputs, finished, seconds, run, discovered, identity = values
+    found = tuple(decode(discovered).split("\0")) if discovered else ()
+    return Trace(
+        task, decode(recipe), split(env), split(inputs), split(outputs), finished, seconds, run, found, identity
+    )
+
+
+def attempt_values(attempt: Attempt) -> Values:
+    """In the order of the columns of `attempts`, the task's name first."""
+    return (
+        encode(attempt.task),
+        attempt.status,
+        attempt.run,
+        attempt.started,
+        attempt.seconds,
+        attempt.exit_code,
+        attempt.signal,
+    )
+
+
+def to_attempt(task: str, values: Values) -> Attempt:
+    """From the columns after the task's name."""
+    status, run, started, seconds, exit_code, signal = values
+    return Attempt(task, cast(LastStatus, status), run, started, seconds, exit_code, signal)
+
+
+def run_values(run: RunRecord) -> Values:
+    """In the order of the columns of `runs`, the id first."""
+    more = {"targets": run.targets, "argv": run.argv, "user": run.user, "host": run.host, "commit": run.commit}
+    return (
+        run.id,
+        run.started,
+        run.finished,
+        run.status,
+        run.exit_code,
+        run.jobs,
+        json.dumps(run.counts),
+        json.dumps(more),
+    )
+
+
+def to_run(values: Values) -> RunRecord:
+    """From the columns of `runs`."""
+    id, started, finished, status, exit_code, jobs, counts, more = values
+    rest = _from_json(more)
+    return RunRecord(
+        id=id,
+        started=started,
+        finished=finished,
+        status=status,
+        exit_code=exit_code,
+        targets=tuple(rest["targets"]),
+        argv=tuple(rest["argv"]),
+        jobs=jobs,
+        user=rest["user"],
+        host=rest["host"],
+        commit=rest["commit"],
+        counts=_from_json(counts),
+    )
+
+
+def record_values(record: TaskRecord) -> Values:
+    """In the order of the columns of `records`."""
+    return (
+        record.run,
+        encode(record.task),
+        record.status,
+        record.attempt,
+        record.started,
+        record.seconds,
+        record.exit_code,
+        record.signal,
+        encode(record.log),
+        json.dumps(record.reasons) if record.reasons else "",
+    )
+
+
+def to_record(values: Values) -> TaskRecord:
+    """From the columns of `records`."""
+    run, task, status, attempt, started, seconds, exit_code, signal, log, reasons = values
+    told = tuple(_from_json(reasons)) if reasons else ()
+    return TaskRecord(run, decode(task), status, attempt, started, seconds, exit_code, signal, decode(log), told)
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StateError(f"a record in the history is damaged: {error}") from error
+
+
+class Lazy(MutableMapping[str, Item], Generic[Item]):
+    """Items by task, made from their rows only when asked for and not kept: 100,000 rows stay as small as they are."""
+
+    def __init__(self, rows: dict[str, Values], make: Callable[[str, Values], Item]) -> None:
+        self._rows = rows
+        self._make = make
+        self._fresh: dict[str, Item] = {}
+
+    def __getitem__(self, task: str) -> Item:
+        item = self._fresh.get(task)
+        return self._make(task, self._rows[task]) if item is None else item
+
+    def __setitem__(self, task: str, item: Item) -> None:
+        self._rows[task] = ()
+        self._fresh[task] = item
+
+    def __delitem__(self, task: str) -> None:
+        del self._rows[task]
+        self._fresh.pop(task, None)
+
+    def __contains__(self, task: object) -> bool:
+        return task in self._rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def by_name(rows: Iterable[Values]) -> dict[str, Values]:
+    """Rows by their decoded first column."""
+    return {decode(row[0]): row[1:] for row in rows}

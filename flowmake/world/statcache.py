@@ -1,0 +1,109 @@
+"""Which digest goes with which state of a file, so that nothing unchanged is read again. Touches no disk, no database.
+
+The trust in an entry follows git's rule for racily clean entries: a file hashed within the clock granularity of its
+own last change may change again without any visible difference in its stat, so such an entry is worth nothing until
+the file has been hashed once more, later.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from flowmake.world.hashing import Hashed
+
+Row = tuple[int, int, int, int, int, int, str]
+"""size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest. `hashed_at_ns` is 0 where it is not to be trusted."""
+
+FINE_NS = 20_000_000
+"""No kernel in use stamps times more coarsely than its tick of 10 ms; twice that, to be safe."""
+
+COARSE_NS = 2_000_000_000
+"""File systems that keep whole seconds, or every second one (FAT)."""
+
+
+def granularity_ns(status: os.stat_result) -> int:
+    """How long after a change of this file another one could leave the same times."""
+    return FINE_NS if status.st_mtime_ns % 1_000_000_000 else COARSE_NS
+
+
+def changed_ns(status: os.stat_result) -> int:
+    """When the file last changed, as far as its stat tells, in epoch nanoseconds."""
+    return max(status.st_mtime_ns, status.st_ctime_ns)
+
+
+def is_racy(status: os.stat_result, hashed_at_ns: int) -> bool:
+    """Whether a change after hashing could have gone unseen."""
+    return changed_ns(status) >= hashed_at_ns - granularity_ns(status)
+
+
+class StatCache:
+    """The remembered digests by path, and what has changed among them since they were loaded."""
+
+    def __init__(self, rows: Mapping[str, Row] | None = None) -> None:
+        self._rows: dict[str, Row] = dict(rows or {})
+        self._changed: set[str] = set()
+        self._dropped: set[str] = set()
+        self.seen = 0
+        """How many look-ups there were."""
+        self.untrusted: dict[str, os.stat_result] = {}
+        """What was hashed too early to be trusted since loading, with its stat."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, path: str, status: os.stat_result) -> str | None:
+        """The digest of the file in this very state, None if it has to be hashed."""
+        self.seen += 1
+        row = self._rows.get(path)
+        if (
+            row is not None
+            and row[1] == status.st_mtime_ns
+            and row[0] == status.st_size
+            and row[2] == status.st_ctime_ns
+            and row[3] == status.st_ino
+            and row[4] == status.st_mode
+            and row[5]
+        ):
+            return row[6]
+        return None
+
+    def put(self, path: str, hashed: Hashed) -> None:
+        """Remember the digest of a regular file."""
+        status = hashed.stat
+        assert status is not None
+        trusted = hashed.stable and not is_racy(status, hashed.started_ns)
+        if trusted:
+            self.untrusted.pop(path, None)
+        else:
+            self.untrusted[path] = status
+        self._rows[path] = (
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            status.st_mode,
+            hashed.started_ns if trusted else 0,
+            hashed.digest,
+        )
+        self._changed.add(path)
+        self._dropped.discard(path)
+
+    def drop(self, path: str) -> None:
+        """Forget a file that is gone."""
+        if self._rows.pop(path, None) is not None:
+            self._changed.discard(path)
+            self.untrusted.pop(path, None)
+            self._dropped.add(path)
+
+    def paths(self) -> list[str]:
+        return list(self._rows)
+
+    def changes(self) -> tuple[dict[str, Row], set[str]]:
+        """Rows that are new or changed, and paths dropped, since loading or the last `saved`."""
+        return {path: self._rows[path] for path in self._changed}, set(self._dropped)
+
+    def saved(self) -> None:
+        """What `changes` told is stored now."""
+        self._changed.clear()
+        self._dropped.clear()
