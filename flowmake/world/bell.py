@@ -1,0 +1,34 @@
+"""A descriptor that one part of this process makes readable for another. Carries no message."""
+
+from __future__ import annotations
+
+import os
+
+
+class Bell:
+    """`fileno()` is readable from `ring` until `silence`."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        self._rung = False
+
+    def ring(self) -> None:
+        """Make it readable; ringing twice is the same as once."""
+        if not self._rung:
+            os.write(self._writer, b".")
+            self._rung = True
+
+    def silence(self) -> None:
+        """Make it quiet again."""
+        if self._rung:
+            os.read(self._reader, 1)
+            self._rung = False
+
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+        return self._reader
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self._reader)
+        os.close(self._writer)

@@ -1,0 +1,36 @@
+"""The real time, and waiting for descriptors. Unaware of what is waited for."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Sequence
+
+from flowmake.world.signals import Signals
+
+
+class SystemClock:
+    """The `Clock` of a real run; with `signals`, a signal ends a wait."""
+
+    def __init__(self, signals: Signals | None = None) -> None:
+        self._signals = signals
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    def wait(self, fds: Sequence[int], timeout: float | None) -> None:
+        """Return when a descriptor is readable, a signal came, or `timeout` seconds passed (None: no limit)."""
+        poll = select.poll()
+        for fd in fds:
+            poll.register(fd, select.POLLIN)
+        wakeup = self._signals.fileno() if self._signals else -1
+        if wakeup >= 0:
+            poll.register(wakeup, select.POLLIN)
+        ready = poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
+        if self._signals and any(fd == wakeup for fd, _ in ready):
+            self._signals.drain()

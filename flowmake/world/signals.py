@@ -1,0 +1,70 @@
+"""Catching the signals that end a run. Decides nothing: it counts, remembers the first, and wakes whoever waits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Signals:
+    """While entered in the main thread, SIGINT, SIGTERM and SIGHUP are recorded instead of acting.
+
+    `first` is the first that came (None: none), `count` how many. What was ignored on entry (nohup, a background
+    job) stays ignored. In another thread Python cannot install handlers: then nothing is ever recorded.
+    """
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        self.count = 0
+        self._before: dict[int, Any] = {}
+        self._pipe: tuple[int, int] | None = None
+        self._wakeup_before = -1
+
+    def __enter__(self) -> Signals:
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        self._pipe = os.pipe()
+        for end in self._pipe:
+            os.set_blocking(end, False)
+        # A handler alone is not enough: a signal between the last check and the system call would be slept through.
+        self._wakeup_before = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
+        for number in STOPPING:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._record)
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            # Inherited from whoever started us, it would make the kernel throw away our children's exit codes.
+            self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            # None stands for a handler not installed from Python: it cannot be put back.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._before.clear()
+        if self._pipe:
+            signal.set_wakeup_fd(self._wakeup_before)
+            for end in self._pipe:
+                os.close(end)
+            self._pipe = None
+
+    def _record(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.first is None:
+            self.first = number
+
+    def fileno(self) -> int:
+        """Readable once a signal came, until `drain`; -1 where signals are not caught."""
+        return self._pipe[0] if self._pipe else -1
+
+    def drain(self) -> None:
+        """Make `fileno` quiet again; `first` and `count` stay."""
+        if self._pipe:
+            with suppress(BlockingIOError):
+                while os.read(self._pipe[0], 512):
+                    pass
