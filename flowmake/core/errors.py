@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -39,13 +39,17 @@ class UsageError(FlowmakeError):
 
 
 class FlowfileError(FlowmakeError):
-    """The Flowfile is wrong; carries every problem found, not only the first (exit 2)."""
+    """The Flowfile is wrong; carries every problem found, not only the first (exit 2).
+
+    `texts` holds the text of files that are not on disk (the output of an including program), by their shown name.
+    """
 
     exit_code = 2
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], texts: Mapping[str, str] | None = None) -> None:
         super().__init__("\n".join(problem.message for problem in problems))
         self.problems = tuple(problems)
+        self.texts = dict(texts or {})
 
 
 class StateError(FlowmakeError):

@@ -1,0 +1,328 @@
+"""A task's table, whose types are right, to a `Declaration`; tells what makes no sense. Sees one task at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flowmake.core import schema, units
+from flowmake.core.errors import Problem
+from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, Input, KeySource, Output, Retry
+from flowmake.core.params import plain
+from flowmake.core.source import Place
+from flowmake.core.validation import did_you_mean, kind_of, label
+
+ACTIONS = ("run", "exec", "call")
+NAME = re.compile(schema.NAME_PATTERN, re.ASCII)
+NAME_HINT = "names start with a letter or `_`, then letters, digits, `_`, `.` and `-`"
+_CALL = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_RETRY_ON = re.compile(r"exit:\d{1,3}|signal:[A-Z][A-Z0-9+]*|timeout", re.ASCII)
+_VARIABLE = re.compile(r"[^=\0]+")
+_SOURCES = ("glob", "lines", "json", "range", "dates")
+
+Report = Callable[[Problem], None]
+
+
+def is_template(text: str) -> bool:
+    """Does it need rendering?"""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def declare(name: str, table: schema.TaskTable, place: Place, include: str, report: Report) -> Declaration:
+    """The declaration of a task; each thing that makes no sense is reported and left at its default."""
+    kind, action = _action(table, place, report)
+    return Declaration(
+        name=name,
+        place=place,
+        kind=kind,
+        action=action,
+        args=plain(table.args) if table.args else table.args,
+        description=table.description,
+        tags=table.tags,
+        inputs=_inputs(table.inputs, place, report) if table.inputs else (),
+        outputs=_outputs(table.outputs, place, report) if table.outputs else (),
+        needs=table.needs,
+        after=table.after,
+        cwd=table.cwd,
+        shell=table.shell,
+        env=variables(table.env, place.at("env"), report) if table.env else {},
+        track_env=_track_env(table.track_env, place, report) if table.track_env else (),
+        wrapper=table.wrapper,
+        foreach=None if table.foreach is None else _foreach(table.foreach, place.at("foreach"), report),
+        retries=_retry(table.retries, place.at("retries"), report) if table.retries else Retry(),
+        timeout=_timeout(table.timeout, place.at("timeout"), report),
+        resources=_resources(table.resources, place.at("resources"), report) if table.resources else {},
+        pool=table.pool,
+        priority=table.priority,
+        atomic=table.atomic,
+        always=table.always,
+        max_age=None if table.max_age is None else duration(table.max_age, place.at("max_age"), report),
+        frozen=table.frozen,
+        rerun_on=RERUN_ON_ALL if table.rerun_on is None else frozenset(table.rerun_on),
+        depfile=table.depfile,
+        console=table.console,
+        confirm=_confirm(name, table.confirm),
+        on_fail_outputs=table.on_fail_outputs,
+        allow_failure=table.allow_failure,
+        on_success=table.on_success,
+        on_failure=table.on_failure,
+        executor=table.executor,
+        include=include,
+    )
+
+
+def duration(value: float | str, place: Place, report: Report) -> float:
+    """Seconds; 0 where the text is reported as no duration."""
+    try:
+        return units.seconds(value)
+    except ValueError:
+        report(Problem(f"`{label(place)}` is not a duration: `{value}`", (place,), f"write {units.DURATION_FORMS}"))
+        return 0.0
+
+
+def amount(value: int | str, place: Place, report: Report) -> int:
+    """An amount of a resource; 0 where the text is reported as none."""
+    try:
+        return units.amount(value)
+    except ValueError:
+        report(Problem(f"`{label(place)}` is not an amount: `{value}`", (place,), f"write {units.SIZE_FORMS}"))
+        return 0
+
+
+def variables(values: dict[str, str | int], place: Place, report: Report) -> dict[str, str]:
+    """Environment variables as text."""
+    for name, value in values.items():
+        if not _VARIABLE.fullmatch(name):
+            report(Problem(f"`{name}` cannot name an environment variable", (place.key(name),)))
+        elif isinstance(value, str) and "\0" in value:
+            report(Problem(f"`{label(place.at(name))}` holds a NUL character", (place.at(name),)))
+    return {name: str(value) for name, value in values.items()}
+
+
+def _timeout(value: float | str | None, place: Place, report: Report) -> float | None:
+    if value is None:
+        return None
+    if value == 0:
+        report(Problem("`timeout` must be more than 0", (place,), "leave it out for no limit"))
+    return duration(value, place, report)
+
+
+def _confirm(name: str, value: bool | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"Run `{name}`?" if value else ""
+
+
+def _action(table: schema.TaskTable, place: Place, report: Report) -> tuple[ActionKind, str | tuple[str, ...]]:
+    run, argv, call = table.run, table.exec, table.call
+    given = [key for key, value in zip(ACTIONS, (run, argv, call), strict=True) if value is not None]
+    if len(given) > 1:
+        names = " and ".join(f"`{key}`" for key in given)
+        places = tuple(place.key(key) for key in given)
+        labels = ("", *("and here" for _ in given[1:]))
+        report(Problem(f"a task has one action, but this one has {names}", places, "keep one of them", labels))
+    if table.args and call is None:
+        report(Problem("`args` is only for a `call`", (place.key("args"),)))
+    if table.outputs and not given and place.keys[0] != "defaults":
+        report(Problem("nothing makes these `outputs`", (place.key("outputs"),), "add `run`, `exec` or `call`"))
+    empty = (run is not None and not run.strip() and "run") or (argv is not None and not argv and "exec")
+    if empty:
+        report(Problem(f"`{empty}` is empty", (place.at(empty),), "a group of tasks needs no action: leave it out"))
+    if run is not None:
+        return "run", run
+    if argv is not None:
+        return "exec", argv
+    if call is not None:
+        if not _CALL.fullmatch(call):
+            report(Problem(f"`call` must be like `pkg.module:function`, not `{call}`", (place.at("call"),)))
+        return "call", call
+    return "none", ""
+
+
+def _track_env(names: tuple[str, ...], place: Place, report: Report) -> tuple[str, ...]:
+    for index, name in enumerate(names):
+        if not _VARIABLE.fullmatch(name):
+            report(Problem(f"`{name}` cannot name an environment variable", (place.at("track_env", index),)))
+    return names
+
+
+def _inputs(entries: schema.Inputs, place: Place, report: Report) -> tuple[Input, ...]:
+    place = place.at("inputs")
+    return tuple(
+        _input(entry, name, where, report) for entry, name, where in _entries(entries, ("path", "lines"), place, report)
+    )
+
+
+def _outputs(entries: schema.Outputs, place: Place, report: Report) -> tuple[Output, ...]:
+    place = place.at("outputs")
+    return tuple(
+        _output(entry, name, where, report) for entry, name, where in _entries(entries, ("path",), place, report)
+    )
+
+
+def _entries(entries: Any, reserved: tuple[str, ...], place: Place, report: Report) -> Iterator[tuple[Any, str, Place]]:
+    """Each entry of a list or a table of named paths, with its group and its place."""
+    if isinstance(entries, tuple):
+        for index, entry in enumerate(entries):
+            yield entry, "", place.at(index)
+        return
+    for name, group in entries.items():
+        here = place.at(name)
+        if name in reserved:
+            field = place.keys[-1]
+            hint = f"for one entry write `{field} = [{{ {name} = … }}]`"
+            report(Problem(f"`{name}` cannot be the name of a path", (place.key(name),), hint))
+        check_name(name, place.key(name), report)
+        if isinstance(group, tuple):
+            for index, entry in enumerate(group):
+                yield entry, name, here.at(index)
+        else:
+            yield group, name, here
+
+
+def check_name(name: str, place: Place, report: Report) -> None:
+    """Report a name that breaks the rule for names."""
+    if not NAME.fullmatch(name):
+        report(Problem(f"`{name}` is not a good name", (place,), NAME_HINT))
+
+
+def _input(entry: str | schema.InputEntry, name: str, place: Place, report: Report) -> Input:
+    if isinstance(entry, str):
+        path, lines, check = entry, "", "content"
+    else:
+        path, lines, check = entry.path, entry.lines, entry.check
+        if bool(path) == bool(lines):
+            report(Problem("an input has either `path` or `lines`", (place,), 'write `{ path = "big.bam" }`'))
+            return Input(path, name=name)
+    if lines:
+        _check_path(lines, place, report)
+        return Input(lines, "lines", check, name)
+    _check_path(path, place, report)
+    if path.startswith("!"):
+        _check_path(path[1:], place, report)
+        return Input(path[1:], "exclude", check, name)
+    return Input(path, "path", check, name)
+
+
+def _output(entry: str | schema.OutputEntry, name: str, place: Place, report: Report) -> Output:
+    path = entry if isinstance(entry, str) else entry.path
+    _check_path(path, place, report)
+    if path.startswith("!"):
+        hint = f"for a file whose name starts with `!` write `./{path}`"
+        report(Problem("`outputs` cannot exclude anything", (place,), hint))
+    if isinstance(entry, str):
+        return Output(path, name=name)
+    return Output(path, "path", entry.temp, entry.clean, name)
+
+
+def _check_path(path: str, place: Place, report: Report) -> None:
+    if not path.strip():
+        report(Problem("a path is empty", (place,)))
+    elif "\0" in path or "\n" in path:
+        report(Problem("a path cannot hold a NUL or a line break", (place,)))
+
+
+def _retry(value: int | schema.RetryTable, place: Place, report: Report) -> Retry:
+    if isinstance(value, int):
+        return Retry(attempts=value)
+    for index, failure in enumerate(value.on):
+        if not _RETRY_ON.fullmatch(failure):
+            hint = "write `exit:75`, `signal:KILL` or `timeout`"
+            report(Problem(f"`{failure}` is no kind of failure", (place.at("on", index),), hint))
+    return Retry(
+        attempts=value.attempts,
+        delay=duration(value.delay, place.at("delay"), report),
+        backoff=value.backoff,
+        max_delay=duration(value.max_delay, place.at("max_delay"), report),
+        jitter=value.jitter,
+        on=value.on,
+    )
+
+
+def _resources(values: dict[str, int | str], place: Place, report: Report) -> dict[str, int | str]:
+    return {
+        name: value if isinstance(value, str) and is_template(value) else amount(value, place.at(name), report)
+        for name, value in values.items()
+    }
+
+
+def _foreach(table: schema.Foreach, place: Place, report: Report) -> Foreach:
+    keys: dict[str, KeySource] = {}
+    for name, value in table.items():
+        if name in ("zip", "exclude"):
+            continue
+        check_name(name, place.key(name), report)
+        if isinstance(value, bool):
+            report(Problem(f"`{label(place.at(name))}` must be a list or a table, not a boolean", (place.at(name),)))
+        elif isinstance(value, tuple):
+            keys[name] = _literal_values(value, place.at(name), report)
+        else:
+            keys[name] = _source(name, value, place.at(name), report)
+    if not keys:
+        report(Problem("`foreach` has no keys", (place,), 'write `foreach = { city = ["bonn", "oslo"] }`'))
+    return Foreach(keys, _exclude(table.get("exclude", ()), keys, place, report), _zip(table, place, report))
+
+
+def _zip(table: schema.Foreach, place: Place, report: Report) -> bool:
+    value = table.get("zip", False)
+    if not isinstance(value, bool):
+        report(Problem("`foreach.zip` must be true or false", (place.at("zip"),), "`zip` cannot be the name of a key"))
+    return value is True
+
+
+def _exclude(value: Any, keys: dict[str, KeySource], place: Place, report: Report) -> tuple[dict[str, Any], ...]:
+    place = place.at("exclude")
+    if not isinstance(value, tuple):
+        report(Problem("`foreach.exclude` must be a list of tables", (place,), "`exclude` cannot be the name of a key"))
+        return ()
+    for index, combination in enumerate(value):
+        if not isinstance(combination, dict):
+            what = f"`{label(place.at(index))}` must be a table, not {kind_of(combination)}"
+            report(Problem(what, (place.at(index),)))
+            return ()
+        for name in combination:
+            if name not in keys:
+                report(Problem(f"unknown key `{name}`", (place.at(index).key(name),), did_you_mean(name, keys)))
+    return tuple(plain(combination) for combination in value)
+
+
+def _literal_values(values: tuple[Any, ...], place: Place, report: Report) -> KeySource:
+    for index, value in enumerate(values):
+        if isinstance(value, (list, dict)):
+            what = f"`{label(place.at(index))}` must be a string, a number or a boolean, not {kind_of(value)}"
+            report(Problem(what, (place.at(index),)))
+    return KeySource(values=tuple(plain(value) for value in values))
+
+
+def _source(name: str, table: schema.SourceTable, place: Place, report: Report) -> KeySource:
+    given = [source for source in _SOURCES if getattr(table, source)]
+    if len(given) != 1:
+        what = f"`{label(place)}` needs exactly one of " + ", ".join(f"`{source}`" for source in _SOURCES)
+        report(Problem(what, (place,)))
+        return KeySource(values=())
+    if table.glob and not re.search(r"\{" + re.escape(name) + r"\}", table.glob):
+        hint = f'write something like `glob = "src/{{{name}}}.c"`'
+        report(Problem(f"the glob does not say where `{{{name}}}` is", (place.at("glob"),), hint))
+    if table.range and (len(table.range) not in (2, 3) or table.range[2:] == (0,)):
+        report(Problem("`range` must be `[start, end]` or `[start, end, step]`", (place.at("range"),)))
+    if table.from_ and given[0] in ("range", "dates"):
+        hint = "use it with `glob`, `lines` or `json`"
+        report(Problem(f"`from` makes no sense with `{given[0]}`", (place.key("from"),), hint))
+    return KeySource(
+        glob=table.glob,
+        lines=table.lines,
+        json=table.json,
+        range=table.range,
+        dates=_dates(table.dates, place.at("dates"), report) if table.dates else None,
+        every=table.every,
+        upstream=table.from_,
+    )
+
+
+def _dates(value: tuple[Any, ...], place: Place, report: Report) -> tuple[str, str]:
+    dates = [plain(each) for each in value]
+    if len(dates) != 2 or not all(isinstance(each, str) for each in dates):
+        report(Problem("`dates` must be `[first, last]`", (place,), 'like `["2026-01-01", "today"]`'))
+        return ("today", "today")
+    return dates[0], dates[1]

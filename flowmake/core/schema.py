@@ -1,0 +1,412 @@
+"""The Flowfile's tables as structs, as written in the file; their docs are the reference. Unaware of what they lead to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_.-]*"
+
+
+def doc(text: str, *, expects: str = "", example: str = "") -> Meta:
+    """What a field is for; `expects` words its type in errors, `example` is TOML that could stand right of the `=`."""
+    return Meta(description=text, extra={"expects": expects, "example": example})
+
+
+Name = Annotated[str, Meta(extra_json_schema={"pattern": f"^{NAME_PATTERN}$"})]
+Count = Annotated[int, Meta(ge=1)]
+Argv = tuple[str, ...]
+Texts = tuple[str, ...]
+Variables = dict[str, str | int]
+
+
+class IncludeProgram(Struct, forbid_unknown_fields=True):
+    """A program that prints TOML; it is run again only when one of its inputs changes."""
+
+    exec: Annotated[
+        Argv,
+        doc(
+            "The program and its arguments, run in the root.",
+            expects="a list of strings",
+            example='["python", "gen.py"]',
+        ),
+    ]
+    inputs: Annotated[
+        Texts,
+        doc("The files (globs allowed) it reads.", expects="a list of paths", example='["gen.py", "sites.json"]'),
+    ] = ()
+
+
+class FlowTable(Struct, forbid_unknown_fields=True):
+    """The flow as a whole."""
+
+    name: Annotated[str, doc("The name shown in reports; `flow.name` in templates.", example='"weather"')] = ""
+    description: Annotated[str, doc("What the flow is for, in a sentence.", example='"Daily weather report"')] = ""
+    default: Annotated[
+        Texts,
+        doc(
+            "What a bare `flowmake run` builds. Absent: every task that no other task needs.",
+            expects="a list of targets",
+            example='["report"]',
+        ),
+    ] = ()
+    include: Annotated[
+        tuple[str | IncludeProgram, ...],
+        doc(
+            "Further files (globs allowed), or programs that print TOML. Each may define tasks, params, pools and "
+            "resources, in the same namespace.",
+            expects="a list of files or tables like `{ exec = [...], inputs = [...] }`",
+            example='["etl/*.toml", { exec = ["python", "gen.py"], inputs = ["gen.py"] }]',
+        ),
+    ] = ()
+    shell: Annotated[
+        Argv,
+        doc(
+            "The shell for `run`; the command text is appended as one argument.",
+            expects="a list of strings",
+            example='["bash", "-euo", "pipefail", "-c"]',
+        ),
+    ] = ("bash", "-euo", "pipefail", "-c")
+    dotenv: Annotated[
+        Texts,
+        doc(
+            "Files of `KEY=VALUE` lines passed to commands. A variable counts for staleness only where a task names it "
+            "in `track_env`. A missing file is an error unless its name here ends in `?`.",
+            expects="a list of files",
+            example='[".env?"]',
+        ),
+    ] = ()
+    requires: Annotated[str, doc("The flowmake versions this file works with.", example='">=0.1"')] = ""
+    remove_orphans: Annotated[
+        bool, doc("Remove outputs that no task makes any more at the end of each successful run.", example="true")
+    ] = False
+    jobserver: Annotated[
+        Literal["pipe", "fifo", "none"],
+        doc("How the GNU make jobserver is served to children. make 4.3 dies on `fifo`.", example='"pipe"'),
+    ] = "pipe"
+
+
+class HooksTable(Struct, forbid_unknown_fields=True):
+    """Shell commands called when a run in which something ran or failed ends; the run's summary is JSON on stdin."""
+
+    on_success: Annotated[str, doc("Called when the run succeeded.", example='"notify-send done"')] = ""
+    on_failure: Annotated[str, doc("Called when the run failed.", example='"mail -s failed me@example.org"')] = ""
+    on_recovery: Annotated[
+        str, doc("Called on the first success after a failure.", example='"notify-send recovered"')
+    ] = ""
+    finally_: Annotated[str, doc("Called at the end, however the run went.", example='"cat >> runs.jsonl"')] = field(
+        default="", name="finally"
+    )
+
+
+class InputEntry(Struct, forbid_unknown_fields=True):
+    """One input with more to say than its path. Exactly one of `path` and `lines`."""
+
+    path: Annotated[str, doc("A path, directory (trailing `/`), glob or `!exclude`.", example='"big.bam"')] = ""
+    lines: Annotated[
+        str,
+        doc(
+            "A file that lists paths, one a line; they are the inputs. It may itself be made by a task.",
+            example='"list.txt"',
+        ),
+    ] = ""
+    check: Annotated[
+        Literal["content", "stat", "exists"],
+        doc("What of the file counts: its content, its size and times, or only that it is there.", example='"stat"'),
+    ] = "content"
+
+
+class OutputEntry(Struct, forbid_unknown_fields=True):
+    """One output with more to say than its path."""
+
+    path: Annotated[str, doc("A path, directory (trailing `/`) or glob.", example='"big.bam"')]
+    temp: Annotated[
+        bool,
+        doc("Removed once every task that reads it has succeeded; remade only when a reader must run.", example="true"),
+    ] = False
+    clean: Annotated[bool, doc("Emptied before each attempt.", example="true")] = False
+
+
+Inputs = tuple[str | InputEntry, ...] | dict[Name, str | InputEntry | tuple[str | InputEntry, ...]]
+Outputs = tuple[str | OutputEntry, ...] | dict[Name, str | OutputEntry | tuple[str | OutputEntry, ...]]
+
+
+class RetryTable(Struct, forbid_unknown_fields=True):
+    """How often and when a failed attempt is repeated."""
+
+    attempts: Annotated[int, Meta(ge=0), doc("Repetitions after the first attempt.", example="3")] = 1
+    delay: Annotated[
+        float | str, doc("Seconds, or a duration, before the first repetition.", expects="a duration", example='"5s"')
+    ] = 0.0
+    backoff: Annotated[float, Meta(ge=1), doc("The delay grows by this factor each time.", example="2.0")] = 1.0
+    max_delay: Annotated[
+        float | str, doc("The delay never grows beyond this.", expects="a duration", example='"5m"')
+    ] = 300.0
+    jitter: Annotated[
+        bool, doc("Vary each delay at random, so that many tasks do not retry at once.", example="true")
+    ] = False
+    on: Annotated[
+        Texts,
+        doc(
+            "Which failures are repeated: `exit:CODE`, `signal:NAME`, `timeout`. Empty: every failure.",
+            expects="a list of failures",
+            example='["exit:75", "timeout"]',
+        ),
+    ] = ()
+
+
+class SourceTable(Struct, forbid_unknown_fields=True):
+    """Where the values of one `foreach` key come from. Exactly one of `glob`, `lines`, `json`, `range`, `dates`."""
+
+    glob: Annotated[str, doc("A glob with the key in braces, which captures the value.", example='"src/{unit}.c"')] = ""
+    lines: Annotated[str, doc("A text file, one value a line.", example='"cities.txt"')] = ""
+    json: Annotated[str, doc("A file that holds a JSON list of values.", example='"cities.json"')] = ""
+    range: Annotated[
+        tuple[int, ...],
+        doc("Start, end (not included) and step.", expects="a list of two or three integers", example="[0, 10]"),
+    ] = ()
+    dates: Annotated[
+        tuple[Any, ...],
+        doc(
+            'First and last day, both included: dates, `"today"` or offsets like `"today-7d"`.',
+            expects="a list of two dates",
+            example='["2026-01-01", "today"]',
+        ),
+    ] = ()
+    every: Annotated[Literal["day", "week", "month", "year"], doc("The step between `dates`.", example='"week"')] = (
+        "day"
+    )
+    from_: Annotated[
+        str,
+        doc("The task that makes the files looked at: the instances exist once it is done.", example='"split"'),
+    ] = field(default="", name="from")
+
+
+Foreach = dict[Name, bool | tuple[Any, ...] | SourceTable]
+
+
+class TaskTable(Struct, forbid_unknown_fields=True):
+    """A task. At most one of `run`, `exec` and `call`; none makes it a name for what it `needs`."""
+
+    description: Annotated[str, doc("Shown by `flowmake list`. *Template.*", example='"Clean the raw data"')] = ""
+    tags: Annotated[Texts, doc("For targets like `tag:etl`.", expects="a list of strings", example='["etl"]')] = ()
+    inputs: Annotated[
+        Inputs,
+        doc(
+            "What the task reads: paths, directories (trailing `/`), globs, excludes (`!…`), in a list or a table of "
+            "named paths. *Template.*",
+            expects="a list or a table of named paths",
+            example='["path"]',
+        ),
+    ] = ()
+    outputs: Annotated[
+        Outputs,
+        doc(
+            "What the task makes: paths, directories (trailing `/`) or globs, in a list or a table of named "
+            "paths. *Template.*",
+            expects="a list or a table of named paths",
+            example='["path"]',
+        ),
+    ] = ()
+    needs: Annotated[
+        Texts,
+        doc(
+            "Tasks run first; their outputs count as inputs. *Template.*",
+            expects="a list of task names",
+            example='["fetch"]',
+        ),
+    ] = ()
+    after: Annotated[
+        Texts,
+        doc(
+            "Tasks run first if they run at all; never makes this task stale. *Template.*",
+            expects="a list of task names",
+            example='["warm-up"]',
+        ),
+    ] = ()
+    run: Annotated[
+        str | None,
+        doc(
+            "Shell text. Values in `{{ }}` are quoted for the shell unless piped through `| raw`. *Template.*",
+            expects="a string of shell text",
+            example='"sort {{ inputs }} > {{ outputs }}"',
+        ),
+    ] = None
+    exec: Annotated[
+        Argv | None,
+        doc(
+            "A program and its arguments, run without a shell. *Template.*",
+            expects="a list of strings",
+            example='["python", "report.py"]',
+        ),
+    ] = None
+    call: Annotated[
+        str | None,
+        doc(
+            "A Python function, `pkg.module:function`, run in the process pool.",
+            expects="a string like `pkg.module:function`",
+            example='"steps.model:fit"',
+        ),
+    ] = None
+    args: Annotated[
+        dict[str, Any],
+        doc("Keyword arguments of `call`. *Template.*", expects="a table", example="{ alpha = 0.5 }"),
+    ] = {}
+    cwd: Annotated[
+        str, doc("The folder the command runs in, relative to the root. *Template.*", example='"sub/folder"')
+    ] = ""
+    shell: Annotated[
+        Argv, doc("As in `[flow]`, for this task.", expects="a list of strings", example='["bash", "-c"]')
+    ] = ()
+    env: Annotated[
+        Variables,
+        doc(
+            "Environment variables set for the command; part of the recipe. *Template.*",
+            expects="a table of strings",
+            example='{ LC_ALL = "C" }',
+        ),
+    ] = {}
+    track_env: Annotated[
+        Texts,
+        doc(
+            "Names of inherited variables whose values count for staleness.",
+            expects="a list of variable names",
+            example='["CC"]',
+        ),
+    ] = ()
+    wrapper: Annotated[
+        Argv,
+        doc(
+            "Put before the command, for containers and schedulers.",
+            expects="a list of strings",
+            example='["apptainer", "exec", "img.sif"]',
+        ),
+    ] = ()
+    foreach: Annotated[
+        Foreach | None,
+        doc(
+            "Makes one instance of the task for each combination of its keys. A key is a list or a source; `zip = "
+            "true` pairs the keys up, `exclude = [{…}]` drops combinations.",
+            expects="a table",
+            example='{ city = ["bonn", "oslo"] }',
+        ),
+    ] = None
+    retries: Annotated[
+        Annotated[int, Meta(ge=0)] | RetryTable,
+        doc(
+            "How often a failed attempt is repeated, or a table saying when.",
+            expects='an integer or a table like `{ attempts = 3, delay = "5s" }`',
+            example="3",
+        ),
+    ] = 0
+    timeout: Annotated[
+        float | str | None,
+        doc("Seconds, or a duration, after which the command is stopped.", expects="a duration", example='"10m"'),
+    ] = None
+    resources: Annotated[
+        dict[str, int | str],
+        doc(
+            "What it draws from `[resources]`; `cpu` is 1 unless said. *Template.*",
+            expects="a table of amounts",
+            example='{ cpu = 2, mem = "4G" }',
+        ),
+    ] = {}
+    pool: Annotated[str, doc("The pool it takes a place of. *Template.*", example='"db"')] = ""
+    priority: Annotated[int, doc("Higher starts first among ready tasks.", example="10")] = 0
+    atomic: Annotated[bool, doc("Write to a staging path; rename into place only after success.", example="true")] = (
+        False
+    )
+    always: Annotated[bool, doc("Run each time.", example="true")] = False
+    max_age: Annotated[
+        float | str | None,
+        doc("Stale when the last success is longer ago.", expects="a duration", example='"1d"'),
+    ] = None
+    frozen: Annotated[bool, doc("Never run again, whatever changes.", example="true")] = False
+    rerun_on: Annotated[
+        tuple[Literal["inputs", "outputs", "recipe", "env", "age"], ...] | None,
+        doc(
+            "The only changes that make it stale. Absent: all of them.",
+            expects="a list of `inputs`, `outputs`, `recipe`, `env`, `age`",
+            example='["inputs", "outputs"]',
+        ),
+    ] = None
+    depfile: Annotated[
+        str,
+        doc("A make-style dependency file that the command writes: further inputs. *Template.*", example='"main.d"'),
+    ] = ""
+    console: Annotated[bool, doc("Inherits the terminal; one such task at a time.", example="true")] = False
+    confirm: Annotated[
+        bool | str, doc("Asks this before it runs.", expects="a question, or true", example='"Publish?"')
+    ] = ""
+    on_fail_outputs: Annotated[
+        Literal["delete", "keep"], doc("What happens to outputs changed by a failed attempt.", example='"keep"')
+    ] = "delete"
+    allow_failure: Annotated[bool, doc("A failure does not fail the run.", example="true")] = False
+    on_success: Annotated[str, doc("Shell command called when the task succeeded.", example='"touch done"')] = ""
+    on_failure: Annotated[str, doc("Shell command called when the task failed.", example='"touch failed"')] = ""
+    executor: Annotated[str, doc("Where it runs.", example='"local"')] = "local"
+
+
+Params = Annotated[
+    dict[Name, Any],
+    doc(
+        "Values for templates (`params.year`), typed by their defaults. Override with `--set year=2027`, "
+        "`FLOWMAKE_PARAM_YEAR=2027` or `--params-file FILE`.",
+        expects="a table",
+    ),
+]
+Pools = Annotated[
+    dict[Name, Count], doc("Named limits on how many tasks run at once.", expects="a table", example="{ db = 1 }")
+]
+Resources = Annotated[
+    dict[Name, Annotated[int, Meta(ge=0)] | str],
+    doc(
+        "Totals for the whole machine that tasks draw on: integers or sizes. `cpu` is the cores this process may use, "
+        "unless said.",
+        expects="a table of amounts",
+        example='{ gpu = 2, mem = "16G" }',
+    ),
+]
+Tasks = Annotated[dict[Name, TaskTable], doc("The tasks, each a table `[tasks.NAME]`.", expects="a table of tasks")]
+
+
+class FlowfileTable(Struct, forbid_unknown_fields=True):
+    """A Flowfile: TOML in these tables."""
+
+    flow: Annotated[FlowTable, doc("The flow as a whole.", expects="a table")] = field(default_factory=FlowTable)
+    params: Params = {}
+    env: Annotated[
+        Variables,
+        doc("Environment variables set for every command, part of every recipe.", expects="a table of strings"),
+    ] = {}
+    defaults: Annotated[
+        TaskTable,
+        doc(
+            "Any task field, for every task that does not set it. A task's own value replaces it whole.",
+            expects="a table",
+        ),
+    ] = field(default_factory=TaskTable)
+    pools: Pools = {}
+    resources: Resources = {}
+    hooks: Annotated[HooksTable, doc("Commands called at the end of a run.", expects="a table")] = field(
+        default_factory=HooksTable
+    )
+    tasks: Tasks = {}
+
+
+class IncludedTable(Struct, forbid_unknown_fields=True):
+    """An included file: what it may define."""
+
+    params: Params = {}
+    pools: Pools = {}
+    resources: Resources = {}
+    tasks: Tasks = {}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a Flowfile, for editors."""
+    from msgspec.json import schema
+
+    found = schema(FlowfileTable)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Flowfile", **found}

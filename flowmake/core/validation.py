@@ -1,0 +1,188 @@
+"""Holds raw values beside the schema and tells everything that does not fit. Knows types and names, not meanings."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from flowmake.core.errors import Problem
+from flowmake.core.source import Place
+from flowmake.core.suggest import nearest
+
+_ELSEWHERE = {
+    "cmd": "run",
+    "cmds": "run",
+    "command": "run",
+    "commands": "run",
+    "script": "run",
+    "recipe": "run",
+    "deps": "inputs",
+    "dependencies": "inputs",
+    "sources": "inputs",
+    "file_dep": "inputs",
+    "depends_on": "needs",
+    "task_dep": "needs",
+    "generates": "outputs",
+    "outs": "outputs",
+    "targets": "outputs",
+    "produces": "outputs",
+    "matrix": "foreach",
+    "threads": "resources",
+    "desc": "description",
+    "dir": "cwd",
+    "workdir": "cwd",
+    "environment": "env",
+    "vars": "params",
+    "variables": "params",
+    "task": "tasks",
+    "rules": "tasks",
+}
+"""Names other tools use, and ours."""
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str, tuple[type, ...]], ...] = (
+    (bool, "a boolean", (inspect.BoolType,)),
+    (int, "an integer", (inspect.IntType, inspect.FloatType)),
+    (float, "a number", (inspect.FloatType,)),
+    (str, "a string", (inspect.StrType, inspect.LiteralType)),
+    ((datetime.date, datetime.time), "a date", ()),
+    (list, "a list", (inspect.VarTupleType, inspect.ListType)),
+    (dict, "a table", (inspect.DictType, inspect.StructType)),
+)
+
+_EXPECTS: dict[type, str] = {
+    inspect.BoolType: "true or false",
+    inspect.IntType: "an integer",
+    inspect.FloatType: "a number",
+    inspect.StrType: "a string",
+    inspect.VarTupleType: "a list",
+    inspect.ListType: "a list",
+    inspect.DictType: "a table",
+    inspect.StructType: "a table",
+}
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint with the nearest of the known names; with all of them, if none is near and they are few."""
+    known = list(known)
+    meant = _ELSEWHERE.get(name, "")
+    if meant in known:
+        return f"did you mean `{meant}`?"
+    few = 0 < len(known) <= 12
+    return nearest(name, known) or ("known here: " + ", ".join(f"`{each}`" for each in sorted(known)) if few else "")
+
+
+def kind_of(value: object) -> str:
+    """What a TOML value is, in words."""
+    return next((words for types, words, _ in _KINDS if isinstance(value, types)), type(value).__name__)
+
+
+def label(place: Place) -> str:
+    """How a place is called in a message: its keys, without those that only say which task."""
+    keys = place.keys
+    if len(keys) > 2 and keys[0] == "tasks":
+        keys = keys[2:]
+    elif len(keys) > 1 and keys[0] == "defaults":
+        keys = keys[1:]
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text
+
+
+def misfits(value: Any, table: type[msgspec.Struct], place: Place) -> Iterator[Problem]:
+    """Everything in a raw table that the struct would not take, in the order written."""
+    yield from _check(value, _info(table), place, None)
+
+
+@cache
+def _info(table: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(table)
+
+
+def _bare(info: inspect.Type) -> tuple[inspect.Type, dict[str, str]]:
+    """The type without its metadata, and our words about it."""
+    words: dict[str, str] = {}
+    while isinstance(info, inspect.Metadata):
+        words = {**(info.extra or {}), **words}
+        info = info.type
+    return info, words
+
+
+def _members(info: inspect.Type) -> list[inspect.Type]:
+    bare, _ = _bare(info)
+    return (
+        [member for each in bare.types for member in _members(each)] if isinstance(bare, inspect.UnionType) else [bare]
+    )
+
+
+def _fitting(value: Any, members: list[inspect.Type]) -> list[inspect.Type]:
+    accepted = next((accepts for types, _, accepts in _KINDS if isinstance(value, types)), ())
+    return [member for member in members if isinstance(member, (inspect.AnyType, *accepted))]
+
+
+def _check(value: Any, info: inspect.Type, place: Place, words: dict[str, str] | None) -> Iterator[Problem]:
+    words = words or _bare(info)[1]
+    members = _members(info)
+    fitting = _fitting(value, members)
+    if not fitting:
+        yield _wrong_type(value, members, place, words)
+        return
+    match fitting[0]:
+        case inspect.StructType() as struct:
+            yield from _check_struct(value, struct, place)
+        case inspect.DictType() as table:
+            for key, item in value.items():
+                yield from _check(item, table.value_type, place.at(key), None)
+        case inspect.VarTupleType() as items:
+            for index, item in enumerate(value):
+                yield from _check(item, items.item_type, place.at(index), None)
+        case inspect.IntType() | inspect.FloatType() as number:
+            if number.ge is not None and value < number.ge:
+                yield Problem(f"`{label(place)}` must be at least {number.ge}, not {value}", (place,))
+        case inspect.LiteralType() as literal:
+            if value not in literal.values:
+                yield _wrong_choice(value, literal, place)
+
+
+def _check_struct(value: dict[str, Any], struct: inspect.StructType, place: Place) -> Iterator[Problem]:
+    fields = {field.encode_name: field for field in struct.fields}
+    for key, item in value.items():
+        if key in fields:
+            yield from _check(item, fields[key].type, place.at(key), None)
+        else:
+            yield Problem(
+                f"unknown {'field' if place.keys else 'table'} `{key}`", (place.key(key),), did_you_mean(key, fields)
+            )
+    for name, field in fields.items():
+        if field.required and name not in value:
+            yield Problem(f"`{label(place)}` lacks `{name}`", (place,))
+
+
+def _wrong_type(value: Any, members: list[inspect.Type], place: Place, words: dict[str, str]) -> Problem:
+    expects = words.get("expects") or _either(members)
+    example = words.get("example", "")
+    name = place.keys[-1] if place.keys else ""
+    hint = f"write `{name} = {example}`" if example and isinstance(name, str) else ""
+    return Problem(f"`{label(place)}` must be {expects}, not {kind_of(value)}", (place,), hint)
+
+
+def _either(members: list[inspect.Type]) -> str:
+    choices = [
+        "one of " + ", ".join(f"`{each}`" for each in member.values)
+        if isinstance(member, inspect.LiteralType)
+        else _EXPECTS[type(member)]
+        for member in members
+        if not isinstance(member, inspect.NoneType)
+    ]
+    return " or ".join(dict.fromkeys(choices))
+
+
+def _wrong_choice(value: str, literal: inspect.LiteralType, place: Place) -> Problem:
+    values = [str(each) for each in literal.values]
+    choices = ", ".join(f"`{each}`" for each in values)
+    return Problem(f"`{label(place)}` must be one of {choices}, not `{value}`", (place,), nearest(value, values))
