@@ -66,7 +66,7 @@ class Pattern:
     """A compiled glob.
 
     `segments` are the parts between slashes, as written; `**` is one of its own. `absolute` and `directory` tell
-    whether the pattern begins or ends with `/`. `prefix` is the fixed leading folder, unescaped: `""`, `"a/b/"`, `"/usr/"`.
+    whether the pattern begins or ends with `/`. `prefix` is the fixed leading folder, unescaped (`"a/b/"`, `"/usr/"`).
     `literal` is the one path it matches if it is no glob.
     """
 

@@ -1,0 +1,295 @@
+"""Templates in Flowfiles: what they mention, and their text once rendered. Unaware of tasks and, mostly, of Jinja2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from shlex import quote
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, Final, Literal, SupportsIndex, overload
+
+from flowmake.core.errors import Problem
+from flowmake.core.patterns import escape, normalise
+from flowmake.core.segments import ANYTHING
+from flowmake.core.source import Place
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+Mode = Literal["plain", "shell", "paths"]
+
+_SIMPLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}")
+_SYNTAX = re.compile(r"\{[{%#]|\{$|\r")
+_RESERVED = frozenset(
+    ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "elif", "for")
+    + ("recursive", "self", "super", "loop", "caller")
+)
+"""Names that mean something else to Jinja2 in some place."""
+_DOTS_BEFORE = re.compile(r"(^|/)\.{1,2}(?=\0)")
+_DOTS_AFTER = re.compile(r"\0\.{1,2}(?=/|$)")
+_MISSING: Final = object()
+
+
+class Raw(str):
+    """Text that goes into the result as it is, neither quoted nor escaped."""
+
+    __slots__ = ()
+
+
+class _DashPath(str):
+    """A path that a command would take for an option."""
+
+    __slots__ = ()
+
+
+class PathList(list[str]):
+    """What `inputs` and `outputs` are in templates: all paths, by index, and by name where they were named.
+
+    `paths.raw` and `paths["raw"]` are the paths of one group, themselves a `PathList`; a group's name wins over a
+    list method of the same name in templates. As text: separated by spaces, each quoted where a shell will read it.
+    """
+
+    __slots__ = ("groups",)
+
+    def __init__(self, paths: Iterable[str] = (), groups: Mapping[str, Iterable[str]] | None = None) -> None:
+        super().__init__(_DashPath(path) if path.startswith("-") else path for path in paths)
+        self.groups: dict[str, PathList] = {name: PathList(group) for name, group in (groups or {}).items()}
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> str: ...
+    @overload
+    def __getitem__(self, key: slice) -> PathList: ...
+    @overload
+    def __getitem__(self, key: str) -> PathList: ...
+    def __getitem__(self, key: SupportsIndex | slice | str) -> str | PathList:
+        if isinstance(key, str):
+            return self.groups[key]
+        found = super().__getitem__(key)
+        return PathList(found) if isinstance(found, list) else found
+
+    def __getattr__(self, name: str) -> PathList:
+        if name != "groups" and name in self.groups:
+            return self.groups[name]
+        raise AttributeError(name)
+
+    def __str__(self) -> str:
+        return " ".join(self)
+
+
+class NotOneText(ValueError):
+    """A list stands where one text is wanted."""
+
+
+def has_template(text: str) -> bool:
+    """Whether the text needs rendering; any other text is left alone."""
+    return "{{" in text or "{%" in text
+
+
+def check(text: str, place: Place) -> Problem | None:
+    """What is wrong with the template's syntax, if anything. Says nothing about what it mentions."""
+    if not has_template(text) or _parts(text) is not None:
+        return None
+    problem: Problem | None = _sandbox().check(text, place)
+    return problem
+
+
+def render(text: str, context: Mapping[str, Any], place: Place) -> str:
+    """The text with its values put in as they are; lists are separated by spaces. Raises `FlowfileError`."""
+    return _render(text, context, place, "plain")
+
+
+def render_shell(text: str, context: Mapping[str, Any], place: Place) -> str:
+    """Shell text: every value quoted unless piped through `raw`. Raises `FlowfileError`."""
+    return _render(text, context, place, "shell")
+
+
+def render_paths(text: str, context: Mapping[str, Any], place: Place) -> list[str]:
+    """The entries that one entry of `inputs`, `outputs`, `needs` or `after` stands for, as patterns.
+
+    Values are escaped, so that a `[` or `*` in them is no glob, unless piped through `raw`. An entry that is one
+    expression giving a list is one entry for each element; an entry with blocks (`{% if … %}`) that renders to
+    nothing is none. Raises `FlowfileError`.
+    """
+    if not has_template(text):
+        return [text]
+    if _is_expression(text):
+        return [path_text(item) for item in _items(evaluate(text, context, place))]
+    rendered = _render(text, context, place, "paths")
+    return [] if "{%" in text and not rendered.strip() else [rendered]
+
+
+def render_list(text: str, context: Mapping[str, Any], place: Place) -> list[str]:
+    """The words that one word of an argument list stands for: one expression giving a list is a word per element.
+
+    Nothing is quoted; a path that begins with `-` gets a `./`. Raises `FlowfileError`.
+    """
+    if not has_template(text):
+        return [text]
+    if _is_expression(text):
+        return [
+            str(safe_path(item) if isinstance(item, _DashPath) else item)
+            for item in _items(evaluate(text, context, place))
+        ]
+    return [render(text, context, place)]
+
+
+def evaluate(text: str, context: Mapping[str, Any], place: Place) -> Any:
+    """The value of a text that is one expression, with its type; any other text rendered. Raises `FlowfileError`."""
+    if not has_template(text):
+        return text
+    if not _is_expression(text):
+        return render(text, context, place)
+    parts = _parts(text.strip())
+    value = _lookup(context, parts[0]) if parts and isinstance(parts[0], tuple) else _MISSING
+    return _sandbox().evaluate(text, context, place) if value is _MISSING else value
+
+
+def safe_path(path: str) -> str:
+    """The path spelt so that no command takes it for an option."""
+    return f"./{path}" if path.startswith("-") else path
+
+
+@lru_cache(maxsize=20_000)
+def names(text: str) -> frozenset[str]:
+    """The variables a template mentions; none for a template that `check` complains about."""
+    if not has_template(text):
+        return frozenset()
+    parts = _parts(text)
+    if parts is not None:
+        return frozenset(part[0] for part in parts if isinstance(part, tuple))
+    found: frozenset[str] = _sandbox().names(text)
+    return found
+
+
+@lru_cache(maxsize=20_000)
+def skeleton(text: str) -> str:
+    """A pattern that matches every entry this text may render to, whatever the values (short of ones with `..`).
+
+    Globs in it are kept. Where it is none and has no template it is the text itself, normalised.
+    """
+    if not has_template(text):
+        return normalise(text)
+    parts = _parts(text)
+    if parts is None:
+        pattern: str = _sandbox().skeleton(text)
+    else:
+        pattern = "".join(part if isinstance(part, str) else ANYTHING for part in parts)
+    pattern = _DOTS_AFTER.sub(ANYTHING, _DOTS_BEFORE.sub(r"\1", pattern))
+    head, wild, tail = pattern.partition(ANYTHING)
+    if ".." in tail.split("/"):
+        return ANYTHING
+    return normalise(head + wild + tail)
+
+
+def shell_text(value: Any) -> str:
+    """A value as words for a shell."""
+    if isinstance(value, Raw):
+        return value
+    if isinstance(value, _DashPath):
+        return quote(safe_path(value))
+    items = elements(value)
+    return quote(str(value)) if items is None else " ".join(map(shell_text, items))
+
+
+def path_text(value: Any) -> str:
+    """A value as part of a pattern. Raises `NotOneText` for a list that does not have exactly one element."""
+    if isinstance(value, Raw):
+        return value
+    items = elements(value)
+    if items is None:
+        return escape(str(value))
+    if len(items) != 1:
+        raise NotOneText("a list must stand alone in its entry, or be narrowed down to one element")
+    return path_text(items[0])
+
+
+def plain_text(value: Any) -> str:
+    """A value as it is."""
+    items = elements(value)
+    return str(value) if items is None else " ".join(map(plain_text, items))
+
+
+FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {"plain": plain_text, "shell": shell_text, "paths": path_text}
+
+
+def elements(value: Any) -> Sequence[Any] | None:
+    """The elements of a list-like value, None for one that is a single thing."""
+    if isinstance(value, list | tuple | range):
+        return value
+    return list(value) if isinstance(value, GeneratorType | map | filter | zip) else None
+
+
+_Parts = tuple[str | tuple[str, ...], ...]
+"""Literal texts, and dotted names split at their dots."""
+
+
+@lru_cache(maxsize=20_000)
+def _parts(text: str) -> _Parts | None:
+    """A template of nothing but `{{ dotted.names }}`, taken apart; None if Jinja2 has to read it."""
+    pieces = _SIMPLE.split(text)
+    if any(_SYNTAX.search(literal) for literal in pieces[::2]):
+        return None
+    dotted = [tuple(name.split(".")) for name in pieces[1::2]]
+    if not _RESERVED.isdisjoint(name[0] for name in dotted):
+        return None
+    parts: list[str | tuple[str, ...]] = [pieces[0]]
+    for name, literal in zip(dotted, pieces[2::2], strict=True):
+        parts += [name, literal]
+    return tuple(part for part in parts if part)
+
+
+def _lookup(context: Mapping[str, Any], dotted: tuple[str, ...]) -> Any:
+    """The value of a dotted name, or `_MISSING` where Jinja2 must say what it is or why it is nothing."""
+    value = context.get(dotted[0], _MISSING)
+    for name in dotted[1:]:
+        if isinstance(value, Mapping):
+            value = value.get(name, _MISSING)
+        else:
+            value = value.groups.get(name, _MISSING) if isinstance(value, PathList) else _MISSING
+    return value
+
+
+def _render(text: str, context: Mapping[str, Any], place: Place, mode: Mode) -> str:
+    if not has_template(text):
+        return text
+    rendered = _render_parts(_parts(text), context, FINALIZERS[mode])
+    return _sandbox().render(text, context, place, mode) if rendered is None else rendered
+
+
+def _render_parts(parts: _Parts | None, context: Mapping[str, Any], finalize: Callable[[Any], str]) -> str | None:
+    """The short way for plain templates; None wherever anything is unusual, so that errors have one wording."""
+    if parts is None:
+        return None
+    out = []
+    for part in parts:
+        if isinstance(part, str):
+            out.append(part)
+            continue
+        value = _lookup(context, part)
+        if value is _MISSING:
+            return None
+        try:
+            out.append(finalize(value))
+        except NotOneText:
+            return None
+    return "".join(out)
+
+
+@lru_cache(maxsize=20_000)
+def _is_expression(text: str) -> bool:
+    parts = _parts(text.strip())
+    if parts is not None:
+        return len(parts) == 1 and isinstance(parts[0], tuple)
+    return _sandbox().expression(text) is not None
+
+
+def _items(value: Any) -> Sequence[Any]:
+    found = elements(value)
+    return [value] if found is None else found
+
+
+def _sandbox() -> ModuleType:
+    from flowmake.core import sandbox
+
+    return sandbox
