@@ -1,0 +1,121 @@
+"""Reasons and verdicts as sentences for people, the same ones everywhere. Unaware of colours, widths and streams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any, Literal
+
+from flowmake.core.staleness import Reason
+from flowmake.core.text import counted, duration, safe_line, safe_text
+
+Change = Literal["same", "old", "new"]
+
+_DIGITS = 6
+_WORDS = re.compile(r"\s+|[^\s\w]|\w+")
+_DIFF_LIMIT = 2_000
+"""Words; beyond, a word diff costs more than it tells, and lines are compared instead."""
+
+_MARKS: dict[Change, tuple[str, str]] = {"same": ("", ""), "old": ("[-", "-]"), "new": ("{+", "+}")}
+_PLAIN = {
+    "never_ran": "never ran",
+    "last_run_failed": "the last run failed",
+    "interrupted": "the last run was interrupted",
+    "always": "always runs",
+    "forced": "forced",
+}
+
+
+def reason_sentence(reason: Reason | Mapping[str, Any]) -> str:
+    """One line for a reason, given as such or as its `as_dict()` form."""
+    facts = reason.as_dict() if isinstance(reason, Reason) else reason
+    kind = facts["kind"]
+    match kind:
+        case "recipe_changed":
+            return f"recipe changed: {_first_change(facts['old'], facts['new'])}"
+        case "env_changed":
+            return f"environment changed: {safe_line(facts['name'])}"
+        case "input_changed" | "output_changed":
+            what = "input changed" if kind == "input_changed" else "output edited"
+            return f"{what}: {safe_line(facts['path'])} ({digest_change(facts['old'], facts['new'])})"
+        case "input_added" | "input_removed" | "output_missing":
+            return f"{kind.replace('_', ' ')}: {safe_line(facts['path'])}"
+        case "too_old":
+            return f"too old: {duration(facts['age'])}, at most {duration(facts['max_age'])} allowed"
+        case _:
+            return _PLAIN.get(kind, str(kind).replace("_", " "))
+
+
+def waiting_sentence(on: Sequence[str], shown: int = 3) -> str:
+    """What a waiting task waits for, in one line."""
+    names = ", ".join(safe_line(name) for name in on[:shown])
+    more = f" and {len(on) - shown} more" if len(on) > shown else ""
+    return f"waiting on {names}{more}"
+
+
+def digest_change(old: str, new: str) -> str:
+    """`3f2a1b → 99ab01`; says what the short forms would hide, such as the executable bit."""
+    before, after = short_digest(old), short_digest(new)
+    if before != after:
+        return f"{before} → {after}"
+    if old.removesuffix("+x") == new.removesuffix("+x"):
+        return "now executable" if new.endswith("+x") else "no longer executable"
+    return f"{old} → {new}"
+
+
+def short_digest(digest: str) -> str:
+    """Enough of a digest to tell two apart; what is before its colon stays."""
+    if not digest:
+        return "absent"
+    kind, colon, rest = digest.rpartition(":")
+    return safe_line(kind + colon + rest.removesuffix("+x")[:_DIGITS])
+
+
+def word_diff(old: str, new: str) -> list[tuple[Change, str]]:
+    """What stayed, went and came, in reading order; pieces of the same kind are joined."""
+    before, after = _pieces(old), _pieces(new)
+    changes: list[tuple[Change, str]] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            changes.append(("same", "".join(before[i1:i2])))
+            continue
+        if i1 < i2:
+            changes.append(("old", "".join(before[i1:i2])))
+        if j1 < j2:
+            changes.append(("new", "".join(after[j1:j2])))
+    return changes
+
+
+def diff_lines(old: str, new: str) -> list[list[tuple[Change, str]]]:
+    """The word diff line by line; no piece spans two lines."""
+    lines: list[list[tuple[Change, str]]] = [[]]
+    for kind, text in word_diff(old, new):
+        for index, part in enumerate(safe_text(text).split("\n")):
+            if index:
+                lines.append([])
+            if part:
+                lines[-1].append((kind, part))
+    return lines
+
+
+def marked(line: Iterable[tuple[Change, str]]) -> str:
+    """A line of a diff as text that needs no colour: `[-went-]` and `{+came+}`."""
+    return "".join(_MARKS[kind][0] + text + _MARKS[kind][1] for kind, text in line)
+
+
+def is_changed(line: Iterable[tuple[Change, str]]) -> bool:
+    """Did anything go or come in this line of a diff?"""
+    return any(kind != "same" for kind, _ in line)
+
+
+def _pieces(text: str) -> list[str]:
+    words = _WORDS.findall(text)
+    return words if len(words) <= _DIFF_LIMIT else text.splitlines(keepends=True)
+
+
+def _first_change(old: str, new: str) -> str:
+    changed = [marked(line).strip() for line in diff_lines(old, new) if is_changed(line)]
+    if not changed:
+        return "only in its empty lines"
+    return changed[0] if len(changed) == 1 else f"{changed[0]} (and {counted(len(changed) - 1, 'more line')})"

@@ -1,0 +1,148 @@
+"""Progress as one line for each thing that happens, for logs, pipes and cron. Unaware of terminals that redraw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import IO
+
+from flowmake.core.events import (
+    Event,
+    Notice,
+    RunStarted,
+    TaskFinished,
+    TaskJudged,
+    TaskRetrying,
+    TasksFound,
+    TaskStarted,
+)
+from flowmake.core.text import counted, duration, safe_line, safe_text
+from flowmake.core.wording import reason_sentence
+from flowmake.observers.output import Lines
+from flowmake.observers.wording import details, how_it_ended, outcome
+
+HEARTBEAT = 60.0
+"""Seconds of monotonic time without a line before one says that the run is alive."""
+
+_TAIL = 10
+_NAMED = 3
+
+
+class Plain:
+    """One line for each start, success and failure, and a heartbeat. `quiet`: only failures. `verbose`: reasons too."""
+
+    def __init__(
+        self,
+        stream: IO[str],
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        color: bool | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._lines = Lines(stream, color)
+        self._quiet = quiet
+        self._verbose = verbose
+        self._total = 0
+        self._done = 0
+        self._running: dict[str, float] = {}
+        self._clock = clock
+        self._last_line = clock()
+
+    def on_event(self, event: Event) -> None:
+        """Write what there is to say about it."""
+        match event:
+            case RunStarted():
+                self._total = event.expected
+            case TasksFound():
+                self._total += event.count
+                self._chat(self._counter() + f"{safe_line(event.by)} brought {counted(event.count, 'more task')}")
+            case TaskJudged():
+                self._judged(event)
+            case TaskStarted():
+                self._started(event)
+            case TaskRetrying():
+                self._retrying(event)
+            case TaskFinished():
+                self._finished(event)
+            case Notice():
+                self._notice(event)
+
+    def on_tick(self, now: float) -> None:
+        """Say that the run is alive when nothing was said for a minute."""
+        if now - self._last_line >= HEARTBEAT and self._running:
+            self._chat(self._heartbeat(now))
+            self._last_line = now
+
+    def close(self) -> None:
+        """Nothing to release: every line was flushed."""
+
+    def _chat(self, *lines: str) -> None:
+        if not self._quiet:
+            self._say(*lines)
+
+    def _say(self, *lines: str) -> None:
+        self._lines.write(*lines)
+        self._last_line = self._clock()
+
+    def _counter(self) -> str:
+        total = max(self._total, self._done)
+        return f"[{self._done:>{len(str(total))}}/{total}] "
+
+    def _judged(self, event: TaskJudged) -> None:
+        if self._verbose and event.verdict == "stale":
+            name = safe_line(event.task)
+            self._chat(*(f"{name}: stale: {reason_sentence(reason)}" for reason in event.reasons))
+
+    def _started(self, event: TaskStarted) -> None:
+        self._running[event.task] = self._clock()
+        again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+        what = f": {safe_line(event.description)}" if event.description else ""
+        lines = [f"{self._counter()}{safe_line(event.task)} started{again}{what}"]
+        if self._verbose:
+            lines += [f"    $ {line}" for line in safe_text(event.command).strip().split("\n")]
+        self._chat(*lines)
+
+    def _retrying(self, event: TaskRetrying) -> None:
+        self._running.pop(event.task, None)
+        again = f"attempt {event.attempt} {how_it_ended(event)}, again in {duration(event.delay)}"
+        self._chat(f"{self._counter()}{safe_line(event.task)} ↻ {again}")
+
+    def _finished(self, event: TaskFinished) -> None:
+        self._running.pop(event.task, None)
+        self._done += 1
+        name = self._counter() + safe_line(event.task)
+        match event.status:
+            case "succeeded":
+                same = ", outputs unchanged" if event.cut_off else ""
+                self._chat(f"{name} {self._lines.style('✓', 'green')} {duration(event.seconds)}{same}")
+            case "restored":
+                self._chat(f"{name} {self._lines.style('✓', 'green')} restored")
+            case "fresh" | "skipped":
+                if self._verbose:
+                    self._chat(f"{name} {event.status}")
+            case _ if event.allowed:
+                self._chat(f"{name} {self._lines.style('✗', 'yellow')} {outcome(event)} (allowed)")
+            case _:
+                self._failed(event, name)
+
+    def _failed(self, event: TaskFinished, name: str) -> None:
+        lines = [f"{name} {self._lines.style('✗', 'red')} {outcome(event)}"]
+        if not self._quiet:
+            lines += [f"    {line}" for line in details(event, _TAIL)]
+        self._say(*lines)
+
+    def _notice(self, event: Notice) -> None:
+        text = safe_text(event.text)
+        if event.level == "error":
+            self._say(f"error: {text}")
+        elif event.level == "warning":
+            self._chat(f"warning: {text}")
+        else:
+            self._chat(text)
+
+    def _heartbeat(self, now: float) -> str:
+        longest = sorted(self._running.items(), key=lambda item: item[1])
+        named = ", ".join(f"{safe_line(name)} {duration(now - start)}" for name, start in longest[:_NAMED])
+        more = f" and {len(longest) - _NAMED} more" if len(longest) > _NAMED else ""
+        return f"{self._counter()}running: {named}{more}"

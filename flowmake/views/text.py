@@ -1,0 +1,60 @@
+"""A picture as a tree for terminals: what is asked for at the left, what it waits for below it. Unaware of colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flowmake.core.text import safe_line, to_ascii
+from flowmake.views.dot import counts_text
+from flowmake.views.picture import Node, Picture, ends, upstream_of
+
+_SEEN = "(see above)"
+
+
+def tree(picture: Picture, *, ascii_only: bool = False) -> str:
+    """One line for each mention of a node; what was shown before is marked and not repeated."""
+    lines = "".join(line + "\n" for line in _lines(picture))
+    if not ascii_only:
+        return lines
+    return to_ascii(lines.replace("├─ ", "|- ").replace("└─ ", "`- ").replace("│  ", "|  "))
+
+
+def _lines(picture: Picture) -> Iterator[str]:
+    nodes = {node.key: node for node in picture.nodes}
+    upstream = upstream_of(picture)
+    shown: set[tuple[bool, str]] = set()
+    for root in (*ends(picture), *picture.nodes):
+        if root.key not in shown:
+            yield from _walk(root, nodes, upstream, shown)
+
+
+def _walk(
+    root: Node,
+    nodes: dict[tuple[bool, str], Node],
+    upstream: dict[tuple[bool, str], list[tuple[bool, str]]],
+    shown: set[tuple[bool, str]],
+) -> Iterator[str]:
+    """Depth first with a stack of its own, as chains of tasks get longer than Python's."""
+    stack = [(root.key, "", "")]
+    while stack:
+        key, lead, indent = stack.pop()
+        below = upstream[key]
+        again = key in shown
+        yield lead + describe(nodes[key]) + (f" {_SEEN}" if again and below else "")
+        if again:
+            continue
+        shown.add(key)
+        last = len(below) - 1
+        for position in range(last, -1, -1):
+            branch, gap = ("└─ ", "   ") if position == last else ("├─ ", "│  ")
+            stack.append((below[position], indent + branch, indent + gap))
+
+
+def describe(node: Node) -> str:
+    """The name of a node and how it stands."""
+    name = safe_line(node.name)
+    if node.kind == "file":
+        return f"{name} ({len(node.outputs)} files)" if len(node.outputs) > 1 else name
+    if node.kind == "foreach":
+        return f"{name} [{counts_text(node)}]"
+    return name if node.status == "unknown" else f"{name} [{node.status}]"
