@@ -52,6 +52,8 @@ class TaskStarted(Event, frozen=True, kw_only=True):
     log: str
     description: str = ""
     estimate: float | None = None
+    console: bool = False
+    """It has the terminal to itself until it ends."""
 
 
 class TaskRetrying(Event, frozen=True, kw_only=True):

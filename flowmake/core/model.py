@@ -172,6 +172,8 @@ class Task(Struct, frozen=True):
     outputs: tuple[Output, ...] = ()
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    pool: str = ""
+    resources: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_group(self) -> bool:

@@ -1,0 +1,340 @@
+"""Gathers, through the ports, the facts that a verdict rests on: which inputs a task has now, and every digest. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from flowmake.core import fingerprint
+from flowmake.core.errors import StateError
+from flowmake.core.fingerprint import EMPTY, Paths, Renderer
+from flowmake.core.graph import Graph
+from flowmake.core.model import Attempt, Check, Recipe, Task, Trace
+from flowmake.core.patterns import compile_pattern, contains, normalise
+from flowmake.core.ports import ABSENT, Files, Store
+from flowmake.core.staleness import Facts
+from flowmake.core.templates import PathList, names
+
+EDITED = "changed while the task ran"
+"""Recorded instead of a digest for an input that changed during the task; equal to no digest."""
+
+
+class Resolved(Struct, frozen=True, gc=False):
+    """One input path of a task as it is now; `name` is its group, `check` how it is compared."""
+
+    path: str
+    name: str = ""
+    check: Check = "content"
+
+
+class Evidence:
+    """What is known about the tasks of a graph, from disk and from earlier runs.
+
+    `environ` is the inherited environment, with the values of dotenv files beneath it.
+    """
+
+    def __init__(
+        self, graph: Graph, files: Files, store: Store, environ: Mapping[str, str], now: Callable[[], float]
+    ) -> None:
+        self.graph = graph
+        self.files = files
+        self._environ = environ
+        self._now = now
+        self._traces = store.traces()
+        self._attempts = store.attempts()
+        self._recorded: dict[str, Trace] = {}
+        self._lists: dict[str, tuple[str, ...]] = {}
+
+    # -- the past ----------------------------------------------------------------------------------------------
+
+    def trace(self, name: str) -> Trace | None:
+        return self._recorded.get(name) or self._traces.get(name)
+
+    def attempt(self, name: str) -> Attempt | None:
+        return self._attempts.get(name)
+
+    def remember(self, trace: Trace) -> None:
+        """Use this trace, just recorded, from now on."""
+        self._recorded[trace.task] = trace
+
+    # -- upstreams learnt late ---------------------------------------------------------------------------------
+
+    def discover(self, name: str, *, ready: bool) -> tuple[str, ...]:
+        """Names this task must wait for besides those known so far.
+
+        `ready`: everything known so far is settled, so what a fan-out ranges over, or the paths a list
+        holds, can be read. Raises `FlowfileError` or `StateError` when they make no sense.
+        """
+        if name in self.graph.fanouts:
+            return self.graph.expand_fanout(name) if ready else ()
+        return self.graph.discover(name, self._late_upstreams(name, ready))
+
+    def _late_upstreams(self, name: str, ready: bool) -> Iterator[str]:
+        trace = self.trace(name)
+        if trace is not None:
+            for path in trace.discovered:
+                yield from self.graph.behind_path(path)
+        for entry in self.graph.tasks[name].inputs:
+            if entry.kind == "lines" and (ready or self.graph.producer(entry.path) is None):
+                for path in self.listed(entry.path):
+                    yield from self.graph.behind_path(path)
+
+    def listed(self, path: str) -> tuple[str, ...]:
+        """The paths that a list file holds, one a line; empty lines do not count. Empty if there is no such file."""
+        found = self._lists.get(path)
+        if found is None:
+            try:
+                text = self.files.read(path).decode("utf-8", "surrogateescape")
+            except FileNotFoundError:
+                return ()
+            found = tuple(dict.fromkeys(normalise(line.strip()) for line in text.splitlines() if line.strip()))
+            self._lists[path] = found
+        return found
+
+    def changed(self, paths: Iterable[str]) -> None:
+        """These paths were written to: what is remembered of them no longer holds."""
+        paths = list(paths)
+        for path in paths:
+            self._lists.pop(path, None)
+        self.files.forget(paths)
+
+    # -- the present -------------------------------------------------------------------------------------------
+
+    def facts(self, name: str, *, pending: Sequence[str] = (), forced: bool = False) -> Facts:
+        """What is true now of a task, while the direct upstreams in `pending` are not settled."""
+        task = self.graph.tasks[name]
+        if task.is_group:
+            return Facts(None, {}, {}, self._now(), tuple(pending))
+        trace = self.trace(name)
+        unsettled_tasks = self._concrete(pending)
+        inputs: dict[str, str] = {}
+        unsettled: set[str] = set()
+        resolved = self.resolve(task)
+        for path, check in self._all_inputs(task, resolved, trace):
+            if unsettled_tasks and self._is_unsettled(path, unsettled_tasks):
+                unsettled.add(path)
+            else:
+                inputs[path] = self.input_digest(path, check)
+        return Facts(
+            recipe=None if pending and _mentions_files(task) else self.recipe(task, resolved),
+            inputs=inputs,
+            outputs={} if trace is None else self._output_digests(task, trace),
+            now=self._now(),
+            pending=tuple(pending),
+            unsettled=frozenset(unsettled),
+            whole=not pending,
+            forced=forced,
+        )
+
+    def resolve(self, task: Task) -> list[Resolved]:
+        """The declared inputs as paths, in order: globs matched, lists read, without duplicates and own outputs."""
+        if all(entry.kind == "path" for entry in task.inputs):
+            return [Resolved(entry.path, entry.name, entry.check) for entry in task.inputs]
+        excludes = [compile_pattern(entry.path) for entry in task.inputs if entry.kind == "exclude"]
+        found: dict[str, Resolved] = {}
+        for entry in task.inputs:
+            for path in self._entry_paths(task, entry.kind, entry.path):
+                if entry.kind != "path" and any(pattern.matches(path) for pattern in excludes):
+                    continue
+                found.setdefault(path, Resolved(path, entry.name, entry.check))
+        return list(found.values())
+
+    def _entry_paths(self, task: Task, kind: str, path: str) -> Iterable[str]:
+        match kind:
+            case "path":
+                return (path,)
+            case "lines":
+                return (path, *self.listed(path))
+            case "glob":
+                matches = {*self.files.glob(path), *self.graph.outputs.matching(path)}
+                return sorted(match for match in matches if not _makes(task, match))
+            case _:
+                return ()
+
+    def _all_inputs(self, task: Task, resolved: Iterable[Resolved], trace: Trace | None) -> Iterator[tuple[str, Check]]:
+        seen: set[str] = set()
+        for entry in resolved:
+            seen.add(entry.path)
+            yield entry.path, entry.check
+        for other in self.graph.reads_from(task.name):
+            for path in self.output_paths(other):
+                if path not in seen:
+                    seen.add(path)
+                    yield path, "content"
+        for path in trace.discovered if trace is not None else ():
+            if path not in seen:
+                yield path, "content"
+
+    def input_digest(self, path: str, check: Check = "content") -> str:
+        """A path's digest as its readers see it.
+
+        An empty file made by a task stands for that task's recipe and inputs; a removed `temp` output for
+        what it was when it was made.
+        """
+        digest = self.files.digest(path, check)
+        if digest == ABSENT or digest.startswith(EMPTY):
+            producer = self.graph.outputs.producer(path)
+            trace = self.trace(producer) if producer is not None else None
+            if producer is not None and trace is not None:
+                if digest == ABSENT and self._is_temp(producer, path):
+                    digest = trace.outputs.get(path, ABSENT)
+                if digest.startswith(EMPTY) and path in trace.outputs:
+                    return trace.identity
+        return digest
+
+    def removed_temps(self, facts: Facts) -> list[str]:
+        """Tasks whose temporary outputs are among these inputs and were removed: they must run before a reader can."""
+        found: dict[str, None] = {}
+        for path in facts.inputs:
+            producer = self.graph.outputs.producer(path)
+            if producer is not None and self._is_temp(producer, path) and not self.files.exists(path):
+                found[producer] = None
+        return list(found)
+
+    def _is_temp(self, name: str, path: str) -> bool:
+        return any(output.temp and output.path == path for output in self.graph.tasks[name].outputs)
+
+    def _concrete(self, pending: Iterable[str]) -> frozenset[str]:
+        return frozenset(task.name for name in pending for task in self.graph.members(name))
+
+    def _is_unsettled(self, path: str, tasks: frozenset[str]) -> bool:
+        return any(name in tasks for name in self.graph.behind_path(path))
+
+    # -- outputs -----------------------------------------------------------------------------------------------
+
+    def output_paths(self, task: Task) -> list[str]:
+        """The paths a task makes: as declared, and for globs what matches now or was recorded."""
+        trace = self.trace(task.name)
+        paths: dict[str, None] = {}
+        for output in task.outputs:
+            if output.kind == "path":
+                paths[output.path] = None
+            else:
+                paths.update(dict.fromkeys(self._glob_outputs(output.path, trace)))
+        return list(paths)
+
+    def _glob_outputs(self, glob: str, trace: Trace | None) -> list[str]:
+        pattern = compile_pattern(glob)
+        recorded = (path for path in trace.outputs if pattern.matches(path)) if trace is not None else ()
+        return sorted({*self.files.glob(glob), *recorded})
+
+    def _output_digests(self, task: Task, trace: Trace) -> dict[str, str]:
+        return {path: self.files.digest(path) for path in self.output_paths(task)}
+
+    # -- recipes -----------------------------------------------------------------------------------------------
+
+    def recipe(self, task: Task, resolved: Sequence[Resolved]) -> Recipe:
+        """The recipe with final output paths, as it is compared and recorded."""
+        tracked = {name: self._environ.get(name) for name in task.declared.track_env}
+        return fingerprint.recipe(self.renderer(task, resolved), task, tracked, self._module(task))
+
+    def renderer(
+        self, task: Task, resolved: Sequence[Resolved], outputs: Mapping[str, str] | None = None, cpu: int = 1
+    ) -> Renderer:
+        """Renders the task's templates; `outputs` maps final output paths to where the command shall write instead."""
+        staged = outputs or {}
+        made = [(staged.get(output.path, output.path), output.name) for output in task.outputs]
+        paths = Paths([(entry.path, entry.name) for entry in resolved], made, lambda: self._needs(task))
+        return Renderer(self.graph.flow, task, paths, cpu)
+
+    def _needs(self, task: Task) -> dict[str, Any]:
+        return {
+            name: {"outputs": PathList(self._outputs_behind(name))} for name in task.needs if name in self.graph.tasks
+        }
+
+    def _outputs_behind(self, name: str) -> Iterator[str]:
+        for member in self.graph.members(name):
+            yield from self.output_paths(member)
+
+    def _module(self, task: Task) -> str:
+        """A `call`'s module file with its digest; just the module's name where it is not below the root."""
+        if task.declared.kind != "call":
+            return ""
+        module = str(task.declared.action).partition(":")[0]
+        stem = module.replace(".", "/")
+        for path in (f"{stem}.py", f"{stem}/__init__.py"):
+            if digest := self.files.digest(path):
+                return f"{path} {digest}"
+        return module
+
+    # -- after a success ---------------------------------------------------------------------------------------
+
+    def settle(self, name: str, before: Facts, discovered: Sequence[str], started: float) -> tuple[Trace, list[str]]:
+        """The trace of a task that has just succeeded, and the inputs that changed while it ran.
+
+        `before` holds the digests from before its start. `discovered` are paths from a depfile.
+        Whatever changed is recorded as `EDITED`, which no later digest equals, so that the task stays stale.
+        """
+        task = self.graph.tasks[name]
+        assert before.recipe is not None
+        outputs = self.output_paths(task)
+        resolved = self.resolve(task)
+        checks = {entry.path: entry.check for entry in resolved}
+        self.changed([*before.inputs, *outputs, *discovered])
+        inputs = dict(before.inputs)
+        edited = [p for p, digest in before.inputs.items() if self.input_digest(p, checks.get(p, "content")) != digest]
+        old = self.trace(name)
+        forgotten = set(old.discovered) - set(discovered) - set(checks) if old is not None else set()
+        for path in forgotten:
+            inputs.pop(path, None)
+        for path in discovered:
+            if path not in inputs:
+                inputs[path] = self.input_digest(path)
+        inputs |= dict.fromkeys(edited, EDITED)
+        trace = Trace(
+            task=name,
+            recipe=before.recipe.text,
+            env=before.recipe.env,
+            inputs=inputs,
+            outputs=dict(zip(outputs, self.files.digests(outputs), strict=True)),
+            finished=self._now(),
+            seconds=self._now() - started,
+            run="",
+            discovered=tuple(discovered),
+            identity=fingerprint.identity(before.recipe, inputs),
+        )
+        return trace, edited
+
+    def accepted(self, name: str) -> Trace:
+        """A trace that declares what is there now to be fresh. Raises `StateError` when an output is missing."""
+        old = self.trace(name)
+        facts = self.facts(name)
+        task = self.graph.tasks[name]
+        assert facts.recipe is not None
+        outputs = {path: self.files.digest(path) for path in self.output_paths(task)}
+        missing = [path for path, digest in outputs.items() if digest == ABSENT]
+        if missing:
+            raise StateError(f"cannot accept `{name}`: its output `{missing[0]}` does not exist")
+        base = Trace(name, facts.recipe.text, facts.recipe.env, facts.inputs, outputs, self._now(), 0.0, "")
+        known = {"seconds": old.seconds, "discovered": old.discovered} if old is not None else {}
+        return structs.replace(base, identity=fingerprint.identity(facts.recipe, facts.inputs), **known)
+
+
+def _makes(task: Task, path: str) -> bool:
+    for output in task.outputs:
+        if output.kind == "glob":
+            if compile_pattern(output.path).matches(path):
+                return True
+        elif output.path == path or (output.path.endswith("/") and contains(output.path, path)):
+            return True
+    return False
+
+
+def _mentions_files(task: Task) -> bool:
+    """Does the rendered action depend on files whose set may still grow?"""
+    growing = any(entry.kind != "path" for entry in task.inputs)
+    texts = _texts(task.declared.action, task.declared.args, task.declared.env, task.declared.cwd)
+    mentioned: frozenset[str] = frozenset().union(*(names(text) for text in texts if "{" in text))
+    return "needs" in mentioned or (growing and "inputs" in mentioned)
+
+
+def _texts(*values: Any) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _texts(*value.values())
+        elif isinstance(value, list | tuple):
+            yield from _texts(*value)

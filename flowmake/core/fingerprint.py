@@ -1,0 +1,186 @@
+"""A task's recipe, rendered into the text that is compared and the command that runs. Unaware of traces and verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import xxhash
+
+from flowmake.core import templates
+from flowmake.core.model import Flow, Input, Output, Recipe, Task
+from flowmake.core.source import Place
+
+EMPTY = xxhash.xxh3_128_hexdigest(b"")
+"""The digest of an empty file."""
+
+
+def text_digest(text: str) -> str:
+    """The digest of a text, file-system escapes included."""
+    return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogateescape"))
+
+
+class Paths:
+    """The resolved paths that templates of one task may mention, by named group where they were named."""
+
+    def __init__(
+        self,
+        inputs: Iterable[tuple[str, str]],
+        outputs: Iterable[tuple[str, str]],
+        needs: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self.inputs = _path_list(inputs)
+        self.outputs = _path_list(outputs)
+        self.needs = needs
+
+
+def _path_list(pairs: Iterable[tuple[str, str]]) -> templates.PathList:
+    pairs = list(pairs)
+    groups: dict[str, list[str]] = {}
+    for path, name in pairs:
+        if name:
+            groups.setdefault(name, []).append(path)
+    return templates.PathList((path for path, _ in pairs), groups)
+
+
+def entry_names(entries: Iterable[Input | Output]) -> list[tuple[str, str]]:
+    """(path, group name) of entries that are plain paths."""
+    return [(entry.path, entry.name) for entry in entries]
+
+
+class Renderer:
+    """Renders one task's action, environment and folder from a flow, its keys and its paths."""
+
+    def __init__(self, flow: Flow, task: Task, paths: Paths, cpu: int = 1) -> None:
+        self._task = task
+        self._declared = task.declared
+        self._flow = flow
+        self._context: dict[str, Any] | None = None
+        self._paths = paths
+        self._cpu = cpu
+
+    def _values(self) -> dict[str, Any]:
+        if self._context is None:
+            flow = self._flow
+            self._context = {
+                "params": flow.params,
+                "env": {**flow.env, **self._declared.env},
+                "flow": {"name": flow.name, "root": flow.root},
+                "task": {"name": self._task.name},
+                "inputs": self._paths.inputs,
+                "outputs": self._paths.outputs,
+                "needs": self._paths.needs(),
+                "cpu": self._cpu,
+                **self._task.keys,
+            }
+        return self._context
+
+    def plain(self, text: str, place: Place) -> str:
+        return templates.render(text, self._values(), place) if templates.has_template(text) else text
+
+    def shell(self, text: str, place: Place) -> str:
+        return templates.render_shell(text, self._values(), place) if templates.has_template(text) else text
+
+    def value(self, value: Any, place: Place) -> Any:
+        """`args` rendered deeply; a text that is one expression keeps the expression's type."""
+        if isinstance(value, str):
+            return templates.evaluate(value, self._values(), place) if templates.has_template(value) else value
+        if isinstance(value, Mapping):
+            return {key: self.value(item, place.at(key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item, place.at(index)) for index, item in enumerate(value)]
+        return value
+
+    def argv(self) -> tuple[str, ...]:
+        """The command with wrapper and shell; empty for a `call`."""
+        declared, place = self._declared, self._declared.place
+        if declared.kind == "run":
+            assert isinstance(declared.action, str)
+            return (*declared.wrapper, *self.shell_words(), self.shell(declared.action, place.at("run")))
+        if declared.kind == "exec":
+            words: list[str] = []
+            for index, word in enumerate(declared.action):
+                words += self._exec_words(word, place.at("exec", index))
+            return (*declared.wrapper, *words)
+        return ()
+
+    def _exec_words(self, word: str, place: Place) -> list[str]:
+        """One word of `exec`; a word that is one expression giving a list becomes a word for each element."""
+        if not templates.has_template(word):
+            return [word]
+        value = templates.evaluate(word, self._values(), place)
+        if isinstance(value, list | tuple):
+            return [templates.safe_path(str(item)) for item in value]
+        return [str(value)]
+
+    def shell_words(self) -> tuple[str, ...]:
+        return self._declared.shell or self._flow.shell
+
+    def environment(self) -> dict[str, str]:
+        """Variables set by `[env]` and the task's own `env`, rendered."""
+        place = self._declared.place
+        result = dict(self._flow.env)
+        for name, text in self._declared.env.items():
+            result[name] = self.plain(text, place.at("env", name))
+        return result
+
+    def cwd(self) -> str:
+        return self.plain(self._declared.cwd, self._declared.place.at("cwd"))
+
+    def args(self) -> dict[str, Any]:
+        return {k: self.value(v, self._declared.place.at("args", k)) for k, v in self._declared.args.items()}
+
+
+def recipe(renderer: Renderer, task: Task, tracked: Mapping[str, str | None], module: str = "") -> Recipe:
+    """The recipe of a task.
+
+    `tracked` maps the names in `track_env` to their inherited values (None: not set); `module` names a `call`'s
+    module file with its digest. Raises `FlowfileError` for what a template cannot render.
+    """
+    declared = task.declared
+    environment = renderer.environment()
+    digests = {name: text_digest(value) for name, value in environment.items()}
+    digests |= {name: "" if value is None else text_digest(value) for name, value in tracked.items()}
+    argv, cwd, args = renderer.argv(), renderer.cwd(), renderer.args() if declared.kind == "call" else {}
+    call = declared.action if declared.kind == "call" and isinstance(declared.action, str) else ""
+    return Recipe(
+        text="\n".join(_lines(renderer, task, argv, cwd, call, args, module)),
+        env=digests,
+        argv=argv,
+        call=call,
+        args=args,
+        environment=environment,
+        cwd=cwd,
+    )
+
+
+def _lines(
+    renderer: Renderer, task: Task, argv: tuple[str, ...], cwd: str, call: str, args: dict[str, Any], module: str
+) -> Iterable[str]:
+    declared = task.declared
+    if declared.kind == "run":
+        yield argv[-1]
+        yield "shell: " + json.dumps(renderer.shell_words())
+    elif declared.kind == "exec":
+        yield json.dumps(argv[len(declared.wrapper) :])
+    elif declared.kind == "call":
+        yield f"call: {call}"
+        yield "args: " + json.dumps(args, sort_keys=True, default=str)
+        yield f"module: {module}"
+    if declared.wrapper:
+        yield "wrapper: " + json.dumps(declared.wrapper)
+    if cwd:
+        yield f"cwd: {cwd}"
+
+
+def identity(made_by: Recipe, inputs: Mapping[str, str]) -> str:
+    """What an empty output stands for: its producer's recipe, environment and inputs."""
+    parts = [made_by.text, *chain_items(made_by.env), *chain_items(inputs)]
+    return "stamp:" + text_digest("\0".join(parts))
+
+
+def chain_items(table: Mapping[str, str]) -> Iterable[str]:
+    for key in sorted(table):
+        yield key
+        yield table[key]

@@ -1,0 +1,481 @@
+"""Tasks and who waits for whom: producers of paths, edges, groups, fan-outs. Unaware of freshness and of order of running."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from flowmake.core import expand
+from flowmake.core.errors import FlowfileError, Problem
+from flowmake.core.expand import Sources
+from flowmake.core.model import Declaration, Flow, Input, KeySource, Task
+from flowmake.core.patterns import captures, compile_pattern, contains, intersects, is_glob, normalise
+from flowmake.core.source import Place
+from flowmake.core.suggest import nearest
+from flowmake.core.templates import skeleton
+
+
+class Outputs:
+    """Which task makes which path: literal files, directories and globs, asked from every side."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+        self.directories: dict[str, str] = {}
+        self.globs: dict[str, str] = {}
+        self._sorted: list[str] | None = None
+
+    def add(self, task: Task) -> Iterator[tuple[str, str]]:
+        """Take in a task's outputs; yields (path, other task) for each that another one makes already."""
+        for output in task.outputs:
+            path = output.path
+            table = self._table(path, output.kind)
+            other = table.setdefault(path, task.name)
+            if other != task.name:
+                yield path, other
+        self._sorted = None
+
+    def _table(self, path: str, kind: str) -> dict[str, str]:
+        if kind == "glob":
+            return self.globs
+        return self.directories if path.endswith("/") else self.files
+
+    def producer(self, path: str) -> str | None:
+        """The task that makes this very path, as a file, a directory, something inside one, or a match of its glob."""
+        found = self.files.get(path) or self.directories.get(path) or self.directory_around(path)
+        if found is not None:
+            return found
+        if not path.endswith("/") and (found := self.directories.get(path + "/")):
+            return found
+        return next((task for glob, task in self.globs.items() if compile_pattern(glob).matches(path)), None)
+
+    def directory_around(self, path: str) -> str | None:
+        """The task whose directory output holds `path`."""
+        if not self.directories:
+            return None
+        end = path.rstrip("/").rfind("/")
+        while end > 0:
+            if (task := self.directories.get(path[: end + 1])) is not None:
+                return task
+            end = path.rfind("/", 0, end)
+        return None
+
+    def inside(self, directory: str) -> Iterator[str]:
+        """Tasks with an output somewhere below a directory (`./` is the root)."""
+        for path in self.paths_under("" if directory == "./" else directory):
+            yield self.files.get(path) or self.directories[path]
+        for glob, task in self.globs.items():
+            if intersects(glob, directory + "**") or contains(directory, glob):
+                yield task
+
+    def paths_under(self, prefix: str) -> Iterator[str]:
+        """Declared literal paths that begin with `prefix`, sorted."""
+        if self._sorted is None:
+            self._sorted = sorted(chain(self.files, self.directories))
+        start = bisect_left(self._sorted, prefix)
+        for index in range(start, len(self._sorted)):
+            if not self._sorted[index].startswith(prefix):
+                return
+            yield self._sorted[index]
+
+    def matching(self, pattern: str) -> Iterator[str]:
+        """Declared literal files (directories for a pattern ending in `/`) that match a glob."""
+        compiled = compile_pattern(pattern)
+        for path in self.paths_under(compiled.prefix):
+            if compiled.matches(path):
+                yield path
+
+    def behind(self, pattern: str) -> Iterator[str]:
+        """Tasks that make, or may make, something a glob matches."""
+        for path in self.matching(pattern):
+            yield self.files.get(path) or self.directories[path]
+        for directory, task in self.directories.items():
+            if intersects(directory + "**", pattern):
+                yield task
+        for glob, task in self.globs.items():
+            if intersects(glob, pattern):
+                yield task
+
+
+class Graph:
+    """All tasks of a flow with their edges.
+
+    `tasks` holds concrete tasks and groups by name; a `foreach` name is a group whose upstreams are its instances.
+    While a fan-out's source is not made yet, its name is in `fanouts` and its group waits for that source only.
+    """
+
+    def __init__(self, flow: Flow, sources: Sources) -> None:
+        self.flow = flow
+        self.tasks: dict[str, Task] = {}
+        self.groups: dict[str, tuple[str, ...]] = {}
+        self.fanouts: dict[str, tuple[str, ...]] = {}
+        self.outputs = Outputs()
+        self._sources = sources
+        self._upstream: dict[str, tuple[str, ...]] = {}
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self._order_only: dict[str, frozenset[str]] = {}
+        self._perhaps: list[tuple[str, str]] = []
+        self._problems: list[Problem] = []
+        self._fanout_outputs: dict[str, list[str]] = {}
+        self._build()
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def upstream(self, name: str) -> tuple[str, ...]:
+        """Names this task waits for, without duplicates, in the order of first mention."""
+        return self._upstream[name]
+
+    def order_only(self, name: str) -> frozenset[str]:
+        """Those upstreams that only come first (`after`): their failure does not concern this task."""
+        return self._order_only.get(name, frozenset())
+
+    def downstream(self) -> dict[str, list[str]]:
+        """For each name, the names that wait for it."""
+        result: dict[str, list[str]] = {name: [] for name in self.tasks}
+        for name, upstream in self._upstream.items():
+            for other in upstream:
+                result[other].append(name)
+        return result
+
+    def producer(self, path: str) -> str | None:
+        """The task that makes `path`, or None; a fan-out that may make it once expanded counts by its name."""
+        return self.outputs.producer(path) or next(self._fanouts_behind(path), None)
+
+    def members(self, name: str) -> Iterator[Task]:
+        """The concrete tasks behind a name: itself, or what a group needs, through groups of groups."""
+        seen: set[str] = set()
+        stack = [name]
+        while stack:
+            current = stack.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            task = self.tasks[current]
+            if task.is_group:
+                stack.extend(reversed(self.groups.get(current) or self._needs.get(current, ())))
+            else:
+                yield task
+
+    def reads_from(self, name: str) -> Iterator[Task]:
+        """The concrete tasks whose outputs count as inputs of `name` through its `needs`."""
+        for other in self._needs.get(name, ()):
+            yield from self.members(other)
+
+    # -- growing -----------------------------------------------------------------------------------------------
+
+    def expand_fanout(self, name: str) -> tuple[str, ...]:
+        """Make the instances of a fan-out whose source is settled; returns their names.
+
+        Raises `FlowfileError` when the instances clash with other tasks or make a cycle.
+        """
+        del self.fanouts[name]
+        self._fanout_outputs.pop(name, None)
+        tasks = self._expand(self.flow.declarations[name])
+        self._add(tasks)
+        self._set_group(name, tasks)
+        for task in tasks:
+            self._link(task)
+        self._link_perhaps()
+        self._upstream[name] = (*self._upstream[name], *self.groups[name])
+        self._raise_problems()
+        self._check_cycles(chain([name], self.groups[name]))
+        return self.groups[name]
+
+    def discover(self, name: str, upstream: Iterable[str]) -> tuple[str, ...]:
+        """Add edges learnt later (listed paths, depfiles); returns those that are new. Never adds a cycle."""
+        known = set(self._upstream[name])
+        new = tuple(dict.fromkeys(u for u in upstream if u not in known and u != name and not self.reaches(u, name)))
+        if new:
+            self._upstream[name] += new
+        return new
+
+    def reaches(self, start: str, goal: str) -> bool:
+        """Does `start` wait, directly or not, for `goal`?"""
+        seen: set[str] = set()
+        stack = [start]
+        while stack:
+            current = stack.pop()
+            if current == goal:
+                return True
+            if current not in seen:
+                seen.add(current)
+                stack.extend(self._upstream[current])
+        return False
+
+    # -- building ----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        plain = [d for d in self.flow.declarations.values() if d.foreach is None]
+        for declaration in plain:
+            self._add(self._expand(declaration))
+        self._raise_problems()
+        for declaration in _in_source_order([d for d in self.flow.declarations.values() if d.foreach is not None]):
+            self._add_foreach(declaration)
+        self._raise_problems()
+        for name, declaration in self.flow.declarations.items():
+            if name in self.fanouts:
+                self._upstream[name] = self.fanouts[name]
+                self._check_names(declaration.place, "needs", self.fanouts[name])
+        for task in list(self.tasks.values()):
+            if task.name not in self._upstream:
+                self._link(task)
+        self._check_overlaps()
+        self._raise_problems()
+        self._check_cycles(self.tasks)
+        self._link_perhaps()
+
+    def _expand(self, declaration: Declaration) -> list[Task]:
+        try:
+            return _without_own_outputs(declaration, self.flow, _Known(self._sources, self.outputs))
+        except FlowfileError as error:
+            self._problems.extend(error.problems)
+            return []
+
+    def _add_foreach(self, declaration: Declaration) -> None:
+        upstream = self._made_sources(declaration)
+        if upstream:
+            self.fanouts[declaration.name] = upstream
+            self._fanout_outputs[declaration.name] = [skeleton(output.path) for output in declaration.outputs]
+            self.tasks[declaration.name] = _group(declaration, ())
+            self.groups[declaration.name] = ()
+            return
+        tasks = self._expand(declaration)
+        self._add(tasks)
+        self._set_group(declaration.name, tasks)
+
+    def _made_sources(self, declaration: Declaration) -> tuple[str, ...]:
+        """The tasks that make what this `foreach` ranges over, where its values cannot be known beforehand."""
+        assert declaration.foreach is not None
+        found: dict[str, None] = {}
+        for source in declaration.foreach.keys.values():
+            if source.upstream:
+                found[source.upstream] = None
+            for name in self._makers(source):
+                found[name] = None
+        return tuple(found)
+
+    def _makers(self, source: KeySource) -> Iterator[str]:
+        if path := source.lines or source.json:
+            if made_by := self.producer(normalise(path)):
+                yield made_by
+        elif source.glob:
+            pattern = captures(source.glob).glob
+            for directory, task in self.outputs.directories.items():
+                if intersects(directory + "**", pattern):
+                    yield task
+            for glob, task in self.outputs.globs.items():
+                if intersects(glob, pattern):
+                    yield task
+            yield from self._fanouts_behind(pattern)
+
+    def _fanouts_behind(self, pattern: str) -> Iterator[str]:
+        for name, patterns in self._fanout_outputs.items():
+            if any(intersects(p + "**" if p.endswith("/") else p, pattern) for p in patterns):
+                yield name
+
+    def _set_group(self, name: str, tasks: Sequence[Task]) -> None:
+        names = tuple(task.name for task in tasks)
+        self.groups[name] = names
+        self.tasks[name] = _group(self.flow.declarations[name], names)
+        if name not in self._upstream:
+            self._upstream[name] = names
+
+    def _add(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            other = self.tasks.get(task.name)
+            if other is not None:
+                self._clash(f"task `{task.name}` is declared twice", task, other)
+                continue
+            self.tasks[task.name] = task
+            for path, maker in self.outputs.add(task):
+                self._clash(f"two tasks make `{path}`: `{maker}` and `{task.name}`", task, self.tasks[maker])
+            self._check_own_paths(task)
+
+    def _clash(self, message: str, task: Task, other: Task) -> None:
+        places = (task.declared.place.key(), other.declared.place.key())
+        if places[0] == places[1]:
+            hint = "use the `foreach` keys in `outputs`, so that each instance makes its own"
+            self._problems.append(Problem(message, (task.declared.place.at("outputs"),), hint))
+        else:
+            self._problems.append(Problem(message, places, labels=("", "the other one is declared here")))
+
+    def _check_own_paths(self, task: Task) -> None:
+        outputs = {output.path for output in task.outputs}
+        for index, entry in enumerate(task.inputs):
+            if entry.kind == "path" and entry.path in outputs:
+                message = f"`{entry.path}` is both an input and an output of `{task.name}`"
+                place = task.declared.place.at("inputs", *_entry_key(task, entry, index))
+                self._problems.append(Problem(message, (place,), "a task cannot read what it makes"))
+
+    # -- edges -------------------------------------------------------------------------------------------------
+
+    def _link(self, task: Task) -> None:
+        place = task.declared.place
+        self._needs[task.name] = needs = tuple(self._check_names(place, "needs", task.needs))
+        found = dict.fromkeys(needs)
+        for entry in task.inputs:
+            if entry.kind == "glob":
+                found.update(dict.fromkeys(self.outputs.behind(entry.path)))
+            elif entry.kind != "exclude":
+                found.update(dict.fromkeys(self.behind_path(entry.path)))
+            if self._fanout_outputs and entry.kind != "exclude":
+                self._note_fanouts(task, entry)
+        if task.after:
+            after = dict.fromkeys(self._check_names(place, "after", task.after))
+            self._order_only[task.name] = frozenset(after.keys() - found.keys())
+            found.update(after)
+        found.pop(task.name, None)
+        if task.declared.foreach is not None:
+            found.pop(task.declared.name, None)
+        self._upstream[task.name] = tuple(found)
+
+    def behind_path(self, path: str) -> Iterator[str]:
+        """Tasks known to make a literal path, or anything inside it if it is a directory."""
+        made_by = self.outputs.producer(path)
+        if made_by is not None:
+            yield made_by
+        if path.endswith("/"):
+            yield from self.outputs.inside(path)
+
+    def _note_fanouts(self, task: Task, entry: Input) -> None:
+        """What a fan-out may come to make is waited for, too, unless that would be a circle."""
+        pattern = entry.path + "**" if entry.path.endswith("/") else entry.path
+        self._perhaps += [(task.name, fanout) for fanout in self._fanouts_behind(pattern)]
+
+    def _link_perhaps(self) -> None:
+        for name, fanout in self._perhaps:
+            self.discover(name, [fanout])
+        self._perhaps.clear()
+
+    def _check_names(self, place: Place, field: str, names: Sequence[str]) -> Iterator[str]:
+        for index, name in enumerate(names):
+            if name in self.tasks:
+                yield name
+                continue
+            matches = self.matching_names(name) if is_glob(name) else []
+            if not matches:
+                hint = nearest(name, self.tasks)
+                self._problems.append(Problem(f"no task is called `{name}`", (place.at(field, index),), hint))
+            yield from matches
+
+    def matching_names(self, pattern: str) -> list[str]:
+        """Task names that match a glob in which `*` also matches dots and slashes."""
+        from fnmatch import fnmatchcase
+
+        return [name for name in self.tasks if fnmatchcase(name, pattern)]
+
+    # -- checks ------------------------------------------------------------------------------------------------
+
+    def _check_overlaps(self) -> None:
+        outputs = self.outputs
+        if outputs.directories:
+            for path, task in chain(outputs.files.items(), outputs.directories.items()):
+                around = outputs.directory_around(path)
+                if around is not None and around != task:
+                    message = f"`{path}`, made by `{task}`, lies inside a directory that `{around}` makes"
+                    self._clash(message, self.tasks[task], self.tasks[around])
+        for glob, task in outputs.globs.items():
+            for path in outputs.matching(glob):
+                other = outputs.files.get(path) or outputs.directories[path]
+                if other != task:
+                    message = f"`{path}`, made by `{other}`, matches the output glob `{glob}` of `{task}`"
+                    self._clash(message, self.tasks[other], self.tasks[task])
+
+    def _check_cycles(self, names: Iterable[str]) -> None:
+        cycle = find_cycle(self._upstream, names)
+        if cycle:
+            first = " → ".join(f"`{name}`" for name in [*cycle, cycle[0]])
+            places = tuple(dict.fromkeys(self.tasks[name].declared.place.key() for name in cycle))
+            labels = ("", *(["also part of the cycle"] * (len(places) - 1)))
+            raise FlowfileError([Problem(f"tasks wait for each other: {first}", places, labels=labels)])
+
+    def _raise_problems(self) -> None:
+        if self._problems:
+            problems, self._problems = self._problems, []
+            raise FlowfileError(list(dict.fromkeys(problems)))
+
+
+class _Known:
+    """`Sources` that also see what tasks declare to make, so that a fresh checkout and a built one expand alike."""
+
+    def __init__(self, sources: Sources, outputs: Outputs) -> None:
+        self._sources = sources
+        self._outputs = outputs
+        self.hidden: set[str] = set()
+        self.matched: set[str] = set()
+        self.read = sources.read
+        self.today = sources.today
+
+    def glob(self, pattern: str) -> list[str]:
+        """Files on disk and declared outputs, without what is `hidden`."""
+        matches = {*self._sources.glob(pattern), *self._outputs.matching(pattern)} - self.hidden
+        self.matched |= matches
+        return sorted(matches)
+
+
+def _without_own_outputs(declaration: Declaration, flow: Flow, sources: _Known) -> list[Task]:
+    """Expand; what the instances themselves make never counts among the files they range over."""
+    tasks = expand.expand(declaration, flow, sources)
+    if sources.matched:
+        sources.hidden = sources.matched & {output.path for task in tasks for output in task.outputs}
+        if sources.hidden:
+            return expand.expand(declaration, flow, sources)
+    return tasks
+
+
+def _group(declaration: Declaration, members: tuple[str, ...]) -> Task:
+    group = Declaration(
+        declaration.name,
+        declaration.place,
+        description=declaration.description,
+        tags=declaration.tags,
+        include=declaration.include,
+    )
+    return Task(declaration.name, group, needs=members)
+
+
+def _entry_key(task: Task, entry: Input, index: int) -> tuple[str | int, ...]:
+    if len(task.inputs) != len(task.declared.inputs):
+        return ()
+    return (entry.name,) if entry.name else (index,)
+
+
+def _in_source_order(declarations: Sequence[Declaration]) -> Iterator[Declaration]:
+    """Declarations whose `foreach` may range over what another one makes come after it; cycles keep file order."""
+    makes = {d.name: [skeleton(output.path) for output in d.outputs] for d in declarations}
+    left = {d.name: d for d in declarations}
+    while left:
+        ready = [d for d in left.values() if not any(_ranges_over(d, makes[o]) for o in left if o != d.name)]
+        for declaration in ready or list(left.values())[:1]:
+            del left[declaration.name]
+            yield declaration
+
+
+def _ranges_over(declaration: Declaration, made: Sequence[str]) -> bool:
+    assert declaration.foreach is not None
+    for source in declaration.foreach.keys.values():
+        wanted = captures(source.glob).glob if source.glob else source.lines or source.json
+        if wanted and any(intersects(path + "**" if path.endswith("/") else path, wanted) for path in made):
+            return True
+    return False
+
+
+def find_cycle(upstream: dict[str, tuple[str, ...]], names: Iterable[str]) -> list[str]:
+    """Some cycle reachable from `names`, each member waiting for the next; empty if there is none (depth-first, iterative)."""
+    done: set[str] = set()
+    for root in names:
+        if root in done:
+            continue
+        path: dict[str, Iterator[str]] = {root: iter(upstream[root])}
+        while path:
+            name = next(reversed(path))
+            child = next(path[name], None)
+            if child is None:
+                done.add(name)
+                del path[name]
+            elif child in path:
+                members = list(path)
+                return members[members.index(child) :]
+            elif child not in done:
+                path[child] = iter(upstream[child])
+    return []

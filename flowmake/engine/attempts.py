@@ -1,0 +1,347 @@
+"""One attempt at a task: prepare its outputs, hand the work to an executor, verify and record its end. Unaware of order and limits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from flowmake.core import depfile
+from flowmake.core.errors import FlowmakeError
+from flowmake.core.events import Event, Notice, TaskFinished, TaskRetrying, TaskStarted, TaskStatus
+from flowmake.core.evidence import Evidence
+from flowmake.core.model import Attempt, LastStatus, Retry, Task, TaskRecord, Trace
+from flowmake.core.patterns import normalise
+from flowmake.core.ports import Clock, Ended, Executor, Store, Work
+from flowmake.core.staleness import Facts, Stale
+from flowmake.core.text import safe_text
+from flowmake.engine.outputs import Outputs, remove
+from flowmake.engine.states import State
+
+TAIL_BYTES = 16_384
+TAIL_LINES = 20
+
+
+class Session(Struct, frozen=True):
+    """What all attempts of a run share. `environ` is the base environment of commands, `log_of` where a task's log goes."""
+
+    run: str
+    root: str
+    environ: Mapping[str, str]
+    log_of: Callable[[str], str]
+    executors: Mapping[str, Executor]
+    default_executor: str
+    store: Store
+    clock: Clock
+    emit: Callable[[Event], None]
+
+
+class Running(Struct):
+    """An attempt under way, with all that its end needs."""
+
+    task: Task
+    number: int
+    facts: Facts
+    verdict: Stale
+    outputs: Outputs
+    log: str
+    executor: Executor
+    started: float = 0.0
+    command: str = ""
+    work: Work | None = None
+    timed_out: bool = False
+    stopped: bool = False
+    launch_error: str = ""
+
+
+class Result(Struct, frozen=True):
+    """How an attempt came out: the state it leads to, why in a sentence, and after how long to repeat it, if at all."""
+
+    state: State
+    message: str = ""
+    retry_in: float | None = None
+    changed: bool = True
+
+
+class Attempts:
+    """Begins and ends attempts. Writes records and emits events; decides on retries, not on what runs next."""
+
+    def __init__(self, session: Session, evidence: Evidence, jitter: Callable[[], float]) -> None:
+        self._session = session
+        self._evidence = evidence
+        self._jitter = jitter
+
+    # -- beginning ---------------------------------------------------------------------------------------------
+
+    def prepare(self, task: Task, number: int, facts: Facts, verdict: Stale, cpu: int) -> Running:
+        """Everything before the start, marked as running in the store (not yet flushed)."""
+        session = self._session
+        outputs = Outputs(session.root, task, self._evidence.files.glob)
+        executor = session.executors[session.default_executor or task.declared.executor]
+        log = session.log_of(task.name)
+        running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
+        try:
+            outputs.prepare()
+            if path := self._depfile(running):
+                remove(outputs.path(path))
+            running.work = self._work(running, cpu)
+        except OSError as error:
+            running.launch_error = f"cannot prepare the outputs: {error.strerror}: {error.filename}"
+        except FlowmakeError as error:
+            running.launch_error = error.message
+        session.store.begin_task(Attempt(task.name, "running", session.run, running.started))
+        return running
+
+    def _work(self, running: Running, cpu: int) -> Work:
+        session, task, facts = self._session, running.task, running.facts
+        recipe = facts.recipe
+        assert recipe is not None
+        staged = running.outputs.staged()
+        if staged or cpu != 1:
+            renderer = self._evidence.renderer(task, self._evidence.resolve(task), staged, cpu)
+            recipe = structs.replace(recipe, argv=renderer.argv(), args=renderer.args())
+        environ = {
+            **session.environ,
+            **recipe.environment,
+            "FLOWMAKE_TASK": task.name,
+            "FLOWMAKE_RUN_ID": session.run,
+            "FLOWMAKE_ROOT": session.root,
+        }
+        running.command = recipe.call or (recipe.argv[-1] if task.declared.kind == "run" else " ".join(recipe.argv))
+        return Work(
+            task=task.name,
+            attempt=running.number,
+            log=running.log,
+            cwd=os.path.join(session.root, recipe.cwd),
+            env=environ,
+            argv=recipe.argv,
+            call=recipe.call,
+            args=recipe.args,
+            console=task.declared.console,
+            root=session.root,
+        )
+
+    def launch(self, running: Running) -> bool:
+        """Start what was prepared; False if it could not be, which `finish` then reports."""
+        if running.work is None:
+            return False
+        pid = running.executor.start(running.work)
+        task = running.task
+        estimate = self._evidence.trace(task.name)
+        self._session.emit(
+            TaskStarted(
+                time=running.started,
+                run=self._session.run,
+                task=task.name,
+                attempt=running.number,
+                pid=pid,
+                command=running.command,
+                log=running.log,
+                description=task.declared.description,
+                estimate=estimate.seconds if estimate is not None else None,
+                console=task.declared.console,
+            )
+        )
+        return True
+
+    # -- ending ------------------------------------------------------------------------------------------------
+
+    def finish(self, running: Running, ended: Ended) -> Result:
+        """Verify, record and announce the end of an attempt, or announce its repetition."""
+        self._evidence.changed(self._evidence.output_paths(running.task))
+        message = running.launch_error or ended.error or self._failure(running, ended)
+        trace: Trace | None = None
+        if not message:
+            trace, message = self._accept(running)
+        self._evidence.changed(self._evidence.output_paths(running.task))
+        if trace is not None:
+            return self._succeeded(running, ended, trace)
+        return self._failed(running, ended, message)
+
+    def _failure(self, running: Running, ended: Ended) -> str:
+        if running.timed_out:
+            return f"timed out after {running.task.declared.timeout:g} s"
+        if running.stopped:
+            return "stopped"
+        if ended.signal is not None:
+            return f"killed by signal {_signal_name(ended.signal)}"
+        if ended.exit_code:
+            return f"exit code {ended.exit_code}"
+        if missing := running.outputs.missing():
+            return "exit code 0, but it did not make " + ", ".join(f"`{path}`" for path in missing)
+        return ""
+
+    def _accept(self, running: Running) -> tuple[Trace | None, str]:
+        """Put staged outputs in place and digest everything; a trace, or why there is none."""
+        name = running.task.name
+        try:
+            discovered = self._read_depfile(running)
+            running.outputs.publish()
+            trace, edited = self._evidence.settle(name, running.facts, discovered, running.started)
+        except OSError as error:
+            return None, f"cannot take over the outputs: {error.strerror}: {error.filename}"
+        except (FlowmakeError, ValueError) as error:
+            return None, str(error)
+        if edited:
+            text = ", ".join(f"`{path}`" for path in edited)
+            self._notice(f"{text} changed while `{name}` ran; it stays stale", name)
+        return structs.replace(trace, run=self._session.run), ""
+
+    def _depfile(self, running: Running) -> str:
+        declared = running.task.declared
+        if not declared.depfile:
+            return ""
+        evidence = self._evidence
+        renderer = evidence.renderer(running.task, evidence.resolve(running.task), running.outputs.staged())
+        return normalise(renderer.plain(declared.depfile, declared.place.at("depfile")))
+
+    def _read_depfile(self, running: Running) -> list[str]:
+        path = self._depfile(running)
+        if not path:
+            return []
+        try:
+            with open(running.outputs.path(path), "rb") as file:
+                text = file.read().decode("utf-8", "surrogateescape")
+        except FileNotFoundError:
+            raise FileNotFoundError(2, "the depfile was not written", path) from None
+        return self._new_inputs(running, depfile.parse(text))
+
+    def _new_inputs(self, running: Running, paths: Sequence[str]) -> list[str]:
+        """Prerequisites as root-relative paths, without the task's own outputs and declared inputs."""
+        root = self._session.root.rstrip("/") + "/"
+        task, evidence = running.task, self._evidence
+        known = {entry.path for entry in evidence.resolve(task)} | set(evidence.output_paths(task))
+        cwd = running.work.cwd.rstrip("/") + "/" if running.work is not None else root
+        found = (normalise(os.path.join(cwd, path)).removeprefix(root) for path in paths)
+        return [path for path in dict.fromkeys(found) if path not in known]
+
+    def _succeeded(self, running: Running, ended: Ended, trace: Trace) -> Result:
+        name = running.task.name
+        old = self._evidence.trace(name)
+        same = old is not None and old.outputs == trace.outputs and old.identity == trace.identity
+        cut_off = old is not None and bool(trace.outputs) and old.outputs == trace.outputs
+        self._evidence.remember(trace)
+        self._record(running, ended, "succeeded", trace)
+        self._announce(running, ended, "succeeded", outputs=dict(trace.outputs), cut_off=cut_off)
+        return Result(State.SUCCEEDED, changed=not same)
+
+    def _failed(self, running: Running, ended: Ended, message: str) -> Result:
+        declared = running.task.declared
+        if declared.on_fail_outputs == "delete":
+            try:
+                running.outputs.discard()
+            except OSError as error:
+                self._notice(f"cannot delete `{error.filename}`: {error.strerror}", running.task.name)
+        status: Literal["failed", "timed_out", "interrupted"] = "failed"
+        if running.timed_out:
+            status = "timed_out"
+        elif running.stopped:
+            status = "interrupted"
+        delay = self._retry_delay(running, ended)
+        if delay is not None:
+            self._session.emit(
+                TaskRetrying(
+                    time=self._session.clock.now(),
+                    run=self._session.run,
+                    task=running.task.name,
+                    attempt=running.number,
+                    delay=delay,
+                    exit_code=ended.exit_code,
+                    signal=ended.signal,
+                    timed_out=running.timed_out,
+                )
+            )
+            return Result(State.RETRYING, message, delay)
+        self._record(running, ended, status, None)
+        self._announce(running, ended, status, message=message)
+        return Result(State[status.upper()], message)
+
+    def _retry_delay(self, running: Running, ended: Ended) -> float | None:
+        retry = running.task.declared.retries
+        if running.stopped or running.number > retry.attempts or not _is_retryable(retry, running, ended):
+            return None
+        delay = min(retry.delay * retry.backoff ** (running.number - 1), retry.max_delay)
+        return delay * (0.5 + self._jitter() / 2) if retry.jitter else delay
+
+    def _record(self, running: Running, ended: Ended, status: LastStatus, trace: Trace | None) -> None:
+        session, name = self._session, running.task.name
+        seconds = session.clock.now() - running.started
+        attempt = Attempt(name, status, session.run, running.started, seconds, ended.exit_code, ended.signal)
+        record = TaskRecord(
+            run=session.run,
+            task=name,
+            status=status,
+            attempt=running.number,
+            started=running.started,
+            seconds=seconds,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            log=running.log,
+            reasons=tuple(reason.as_dict() for reason in running.verdict.reasons),
+        )
+        session.store.end_task(attempt, record, trace)
+
+    def _announce(
+        self,
+        running: Running,
+        ended: Ended,
+        status: TaskStatus,
+        *,
+        message: str = "",
+        outputs: dict[str, str] | None = None,
+        cut_off: bool = False,
+    ) -> None:
+        session = self._session
+        session.emit(
+            TaskFinished(
+                time=session.clock.now(),
+                run=session.run,
+                task=running.task.name,
+                status=status,
+                exit_code=ended.exit_code,
+                signal=ended.signal,
+                seconds=session.clock.now() - running.started,
+                outputs=outputs or {},
+                log=running.log,
+                attempt=running.number,
+                message=message,
+                tail=tuple(_read_tail(running.log)) if message else (),
+                allowed=running.task.declared.allow_failure,
+                cut_off=cut_off,
+            )
+        )
+
+    def _notice(self, text: str, task: str) -> None:
+        now = self._session.clock.now()
+        self._session.emit(Notice(time=now, run=self._session.run, text=text, level="warning", task=task))
+
+
+def _is_retryable(retry: Retry, running: Running, ended: Ended) -> bool:
+    if not retry.on:
+        return True
+    if running.timed_out:
+        return "timeout" in retry.on
+    if ended.signal is not None:
+        return f"signal:{_signal_name(ended.signal)}" in retry.on or f"signal:{ended.signal}" in retry.on
+    return f"exit:{ended.exit_code}" in retry.on
+
+
+def _signal_name(number: int) -> str:
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def _read_tail(log: str) -> Sequence[str]:
+    try:
+        with open(log, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            return safe_text(file.read()).splitlines()[-TAIL_LINES:]
+    except FileNotFoundError:
+        return ()

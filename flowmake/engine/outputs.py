@@ -1,0 +1,152 @@
+"""What flowmake does to output files around an attempt: folders, staging, publishing, cleaning up. Touches nothing undeclared."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+
+from flowmake.core.model import Output, Task
+
+Signature = tuple[int, int, int, int]
+STAGED = ".flowmake-staged."
+
+
+class Outputs:
+    """The declared outputs of one task around one attempt; `root` is absolute, `glob` finds files below it."""
+
+    def __init__(self, root: str, task: Task, glob: Callable[[str], list[str]]) -> None:
+        self._root = root
+        self._outputs = task.outputs
+        self._atomic = task.declared.atomic
+        self._glob = glob
+        self._before: dict[str, Signature] = {}
+
+    def path(self, path: str) -> str:
+        return os.path.join(self._root, path)
+
+    def prepare(self) -> None:
+        """Make parent folders, empty what is to be emptied, note what is there. Raises `OSError`."""
+        for output in self._outputs:
+            self._make_folders(output)
+            if output.clean and output.path.endswith("/"):
+                empty_folder(self.path(output.path))
+        for staged in self.staged().values():
+            remove(self.path(staged))
+            if staged.endswith("/"):
+                os.makedirs(self.path(staged))
+        self._before = dict(self._signatures())
+
+    def _make_folders(self, output: Output) -> None:
+        fixed = output.path
+        if output.kind == "glob":
+            fixed = output.path[: min(output.path.find(c) for c in "*?[" if c in output.path)]
+        folder = fixed.rpartition("/")[0]
+        if folder and (output.kind == "glob" or not (self._atomic and output.path.endswith("/"))):
+            os.makedirs(self.path(folder), exist_ok=True)
+        elif folder:
+            os.makedirs(os.path.dirname(self.path(folder)), exist_ok=True)
+
+    def staged(self) -> dict[str, str]:
+        """Final path → where the command writes instead; empty unless `atomic`."""
+        if not self._atomic:
+            return {}
+        return {output.path: _staging(output.path) for output in self._outputs if output.kind == "path"}
+
+    def publish(self) -> None:
+        """Rename staged results into place. Raises `OSError`."""
+        for final, staged in self.staged().items():
+            if final.endswith("/"):
+                _swap_folder(self.path(staged), self.path(final))
+            else:
+                os.replace(self.path(staged), self.path(final))
+
+    def missing(self) -> list[str]:
+        """Declared outputs that are not there, where the command was to write them."""
+        staged = self.staged()
+        absent = []
+        for output in self._outputs:
+            if output.kind == "glob":
+                found = bool(self._glob(output.path))
+            elif output.path.endswith("/"):
+                found = os.path.isdir(self.path(staged.get(output.path, output.path)))
+            else:
+                found = os.path.lexists(self.path(staged.get(output.path, output.path)))
+            if not found:
+                absent.append(output.path)
+        return absent
+
+    def discard(self) -> None:
+        """Delete what the attempt wrote: outputs that changed or are new, and anything staged. Raises `OSError`."""
+        for staged in self.staged().values():
+            remove(self.path(staged))
+        for path, signature in list(self._signatures()):
+            if self._before.get(path) != signature:
+                remove(path)
+
+    def _signatures(self) -> Iterator[tuple[str, Signature]]:
+        for output in self._outputs:
+            for path in self._files(output):
+                signature = _signature(path)
+                if signature is not None:
+                    yield path, signature
+
+    def _files(self, output: Output) -> Iterable[str]:
+        if output.kind == "glob":
+            return [self.path(path) for path in self._glob(output.path)]
+        if output.path.endswith("/"):
+            return _files_below(self.path(output.path))
+        return [self.path(output.path)]
+
+
+def _signature(path: str) -> Signature | None:
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        yield from (os.path.join(parent, name) for name in files)
+        yield from (p for name in folders if os.path.islink(p := os.path.join(parent, name)))
+
+
+def _staging(path: str) -> str:
+    """Beside the final path, so that renaming is atomic; the suffix is kept, since some programs go by it."""
+    slash = "/" if path.endswith("/") else ""
+    folder, _, name = path.rstrip("/").rpartition("/")
+    staged = STAGED + name[-200:] + slash
+    return f"{folder}/{staged}" if folder else staged
+
+
+def _swap_folder(staged: str, final: str) -> None:
+    final = final.rstrip("/")
+    old = os.path.join(os.path.dirname(final), STAGED + "old." + os.path.basename(final)[-200:])
+    remove(old)
+    if os.path.lexists(final):
+        os.rename(final, old)
+    os.rename(staged.rstrip("/"), final)
+    remove(old)
+
+
+def remove(path: str) -> bool:
+    """Delete a file, a link (never what it points to) or a folder; False if nothing was there."""
+    path = path.rstrip("/")
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+        return True
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def empty_folder(path: str) -> None:
+    """Delete everything inside a folder, which may not exist yet."""
+    if not os.path.isdir(path) or os.path.islink(path.rstrip("/")):
+        return
+    for entry in os.scandir(path):
+        remove(entry.path)

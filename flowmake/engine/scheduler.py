@@ -1,0 +1,425 @@
+"""The loop that brings targets up to date: discover, judge, start, finish. Unaware of how tasks are executed."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from flowmake.core.errors import FlowmakeError
+from flowmake.core.events import Notice, TaskFinished, TaskJudged, TasksFound, TaskStatus
+from flowmake.core.evidence import Evidence
+from flowmake.core.graph import Graph
+from flowmake.core.plan import Demand
+from flowmake.core.ports import Ended, Executor
+from flowmake.core.staleness import Facts, Stale, judge
+from flowmake.engine.attempts import Attempts, Running, Session
+from flowmake.engine.limits import Claim, Limits
+from flowmake.engine.schedule import Schedule
+from flowmake.engine.states import GOOD, State
+from flowmake.engine.temps import Temps
+
+
+class Signals(Protocol):
+    """Signals received so far: the number of the first one (0: none), and how many came."""
+
+    first: int
+    count: int
+
+
+class Slots(Protocol):
+    """Job tokens shared with other programs; one is held for each running task."""
+
+    def acquire(self) -> bool: ...
+
+    def release(self) -> None: ...
+
+    def fds(self) -> Sequence[int]: ...
+
+
+class Policy(Struct, frozen=True):
+    """How to go on when something fails, and how long to wait. Times in seconds.
+
+    `grace` lies between TERM and KILL; `tick` is how often observers are called while waiting.
+    """
+
+    keep_going: bool = False
+    fail_fast: bool = False
+    deadline: float | None = None
+    grace: float = 10.0
+    tick: float = 1.0
+
+
+class Outcome(Struct, frozen=True):
+    """What a run came to: `counts` by task status, the tasks that failed and were not allowed to, the ending signal."""
+
+    counts: dict[str, int]
+    failed: tuple[str, ...]
+    only_timeouts: bool
+    signal: int
+    deadline_passed: bool
+    states: dict[str, State]
+
+
+class Scheduler:
+    """One run. Judging is left to `evidence` and `judge`, running to `attempts`; here is only: who is next."""
+
+    def __init__(
+        self,
+        session: Session,
+        evidence: Evidence,
+        attempts: Attempts,
+        limits: Limits,
+        policy: Policy,
+        demand: Demand,
+        signals: Signals,
+        slots: Slots,
+        confirm: Callable[[str, str], bool],
+        on_tick: Callable[[float], None],
+    ) -> None:
+        self._session = session
+        self._evidence = evidence
+        self._graph: Graph = evidence.graph
+        self._attempts = attempts
+        self._limits = limits
+        self._policy = policy
+        self._demand = demand
+        self._signals = signals
+        self._slots = slots
+        self._confirm = confirm
+        self._on_tick = on_tick
+        self._schedule = Schedule(self._graph, self._upstream, self._estimate)
+        self._facts: dict[str, tuple[Facts, Stale]] = {}
+        self._running: dict[str, tuple[Running, Claim]] = {}
+        self._numbers: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._failed: dict[str, State] = {}
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timer_count = 0
+        self._retrying: set[str] = set()
+        self._temps = Temps(evidence, session.root)
+        self._needed_temps: set[str] = set()
+        self._stopping = False
+        self._signals_seen = 0
+        self._deadline_passed = False
+
+    # -- the loop ----------------------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Bring the demanded targets up to date, or as far as failures allow."""
+        clock, session = self._session.clock, self._session
+        self._schedule.add(self._demand.targets)
+        self._schedule.rank()
+        if self._policy.deadline is not None:
+            self._after(self._policy.deadline, self._pass_deadline)
+        while True:
+            self._heed_signals()
+            self._fire_timers()
+            self._consider_due()
+            self._start_ready()
+            if not self._running and not self._retrying and not self._schedule.due:
+                break
+            session.store.flush()
+            self._wait()
+            self._collect()
+            self._on_tick(clock.monotonic())
+        self._skip_rest()
+        session.store.flush()
+        return self._outcome()
+
+    def _wait(self) -> None:
+        if self._schedule.due:
+            return
+        clock = self._session.clock
+        timeout = self._policy.tick
+        if self._timers:
+            timeout = max(0.0, min(timeout, self._timers[0][0] - clock.monotonic()))
+        fds = [fd for executor in self._executors() for fd in executor.fds()]
+        clock.wait([*fds, *self._slots.fds()], timeout)
+
+    def _executors(self) -> Iterable[Executor]:
+        return self._session.executors.values()
+
+    def _collect(self) -> None:
+        for executor in self._executors():
+            for ended in executor.poll():
+                running, claim = self._running.pop(ended.task)
+                self._limits.give_back(claim)
+                self._slots.release()
+                self._finish(running, claim, ended)
+
+    # -- waiting → ready ---------------------------------------------------------------------------------------
+
+    def _upstream(self, name: str) -> Iterable[str]:
+        if self._demand.only and not self._graph.tasks[name].is_group:
+            return ()
+        self._evidence.discover(name, ready=False)
+        return self._graph.upstream(name)
+
+    def _estimate(self, name: str) -> float:
+        trace = self._evidence.trace(name)
+        if trace is not None:
+            return trace.seconds
+        return 0.0 if self._graph.tasks[name].is_group else 1.0
+
+    def _consider_due(self) -> None:
+        while self._schedule.due:
+            due, self._schedule.due = self._schedule.due, []
+            for name in due:
+                self._consider(name)
+
+    def _consider(self, name: str) -> None:
+        """A name whose known upstreams are all settled: learn more upstreams, or judge it."""
+        if self._stopping or self._is_cut_off_by_failure(name):
+            self._settle_unrun(name, State.SKIPPED)
+            return
+        try:
+            if not self._demand.only and self._waits_for_more(name):
+                return
+            if self._graph.tasks[name].is_group:
+                self._schedule.move(name, State.FRESH)
+                return
+            self._judge(name)
+        except FlowmakeError as error:
+            self._settle_unrun(name, State.FAILED, error.message)
+
+    def _waits_for_more(self, name: str) -> bool:
+        new = self._evidence.discover(name, ready=True)
+        before = len(self._schedule.states)
+        waits = bool(new) and self._schedule.wait_for(name, new)
+        if found := len(self._schedule.states) - before:
+            self._session.emit(TasksFound(time=self._now(), run=self._session.run, by=name, count=found))
+        return waits
+
+    def _is_cut_off_by_failure(self, name: str) -> bool:
+        order_only = self._graph.order_only(name)
+        states = self._schedule.states
+        return any(
+            states[other] not in GOOD and other not in order_only and not self._may_fail(other)
+            for other in self._upstream_names(name)
+        )
+
+    def _upstream_names(self, name: str) -> Iterable[str]:
+        if self._demand.only and not self._graph.tasks[name].is_group:
+            return ()
+        return self._graph.upstream(name)
+
+    def _may_fail(self, name: str) -> bool:
+        failed = self._schedule.states[name] in (State.FAILED, State.TIMED_OUT)
+        return failed and self._graph.tasks[name].declared.allow_failure
+
+    def _judge(self, name: str) -> None:
+        task = self._graph.tasks[name]
+        evidence = self._evidence
+        forced = self._demand.forces(task) or name in self._needed_temps
+        facts = evidence.facts(name, forced=forced)
+        trace = evidence.trace(name)
+        verdict = judge(task, trace, evidence.attempt(name), facts)
+        if not isinstance(verdict, Stale):
+            self._settle_unrun(name, State.FRESH)
+            return
+        if self._waits_for_temps(name, facts):
+            return
+        declared = task.declared
+        resources = {key: int(value) for key, value in task.resources.items()}
+        claim = self._limits.claim(name, task.pool, resources, console=declared.console)
+        self._session.emit(
+            TaskJudged(
+                time=self._now(),
+                run=self._session.run,
+                task=name,
+                verdict="stale",
+                reasons=tuple(reason.as_dict() for reason in verdict.reasons),
+                estimate=trace.seconds if trace is not None else None,
+            )
+        )
+        self._facts[name] = (facts, verdict)
+        self._schedule.move(name, State.READY)
+        self._schedule.put(name, claim, declared.priority)
+
+    def _waits_for_temps(self, name: str, facts: Facts) -> bool:
+        """Have removed temporary inputs made again first."""
+        gone = [temp for temp in self._evidence.removed_temps(facts) if temp not in self._needed_temps]
+        for temp in gone:
+            self._needed_temps.add(temp)
+            if self._schedule.states.get(temp) is State.FRESH:
+                self._counts["fresh"] -= 1
+                self._schedule.revive(temp)
+        return bool(gone) and self._schedule.wait_for(name, gone)
+
+    # -- ready → running ---------------------------------------------------------------------------------------
+
+    def _start_ready(self) -> None:
+        """Prepare all that fits, make their marks durable in one transaction, then start them."""
+        batch: list[tuple[Running, Claim]] = []
+        while not self._stopping and not self._limits.full and self._slots.acquire():
+            taken = self._schedule.take(self._limits.fits)
+            if taken is None:
+                self._slots.release()
+                break
+            name, claim = taken
+            if not self._is_confirmed(name):
+                self._slots.release()
+                continue
+            facts, verdict = self._facts.pop(name)
+            self._numbers[name] += 1
+            self._schedule.move(name, State.RUNNING)
+            self._limits.take(claim)
+            task = self._graph.tasks[name]
+            batch.append((self._attempts.prepare(task, self._numbers[name], facts, verdict, claim.cpu), claim))
+        if not batch:
+            return
+        self._session.store.flush()
+        for running, claim in batch:
+            self._launch(running, claim)
+
+    def _launch(self, running: Running, claim: Claim) -> None:
+        name = running.task.name
+        if not self._attempts.launch(running):
+            self._limits.give_back(claim)
+            self._slots.release()
+            self._finish(running, claim, Ended(name, error=running.launch_error))
+            return
+        self._running[name] = (running, claim)
+        timeout = running.task.declared.timeout
+        if timeout is not None:
+            self._after(timeout, lambda: self._time_out(running))
+
+    def _is_confirmed(self, name: str) -> bool:
+        question = self._graph.tasks[name].declared.confirm
+        if not question or self._numbers[name] or self._confirm(name, question):
+            return True
+        self._settle_unrun(name, State.FAILED, "not confirmed")
+        return False
+
+    # -- running → settled -------------------------------------------------------------------------------------
+
+    def _finish(self, running: Running, claim: Claim, ended: Ended) -> None:
+        name = running.task.name
+        result = self._attempts.finish(running, ended)
+        self._schedule.move(name, result.state)
+        if result.state is State.RETRYING:
+            self._facts[name] = (running.facts, running.verdict)
+            self._retrying.add(name)
+            if self._stopping:
+                self._give_up_retry(name)
+            else:
+                self._after(result.retry_in or 0.0, lambda: self._retry(name, claim))
+            return
+        self._counts[result.state.name.lower()] += 1
+        if result.state is State.SUCCEEDED:
+            self._remove_temps(name)
+        else:
+            self._note_failure(name, result.state)
+
+    def _retry(self, name: str, claim: Claim) -> None:
+        if name in self._retrying:
+            self._retrying.remove(name)
+            facts, verdict = self._facts[name]
+            self._facts[name] = (self._evidence.facts(name, forced=facts.forced), verdict)
+            self._schedule.move(name, State.READY)
+            self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
+
+    def _note_failure(self, name: str, state: State) -> None:
+        if self._may_fail(name):
+            return
+        self._failed[name] = state
+        if self._policy.fail_fast:
+            self._stop_all()
+        elif not self._policy.keep_going:
+            self._stopping = True
+
+    def _settle_unrun(self, name: str, state: State, message: str = "") -> None:
+        """Settle a name that does not run: fresh, skipped, or impossible."""
+        self._schedule.move(name, state)
+        if self._graph.tasks[name].is_group and state is not State.FAILED:
+            return
+        status: TaskStatus = "fresh" if state is State.FRESH else "skipped" if state is State.SKIPPED else "failed"
+        self._counts[status] += 1
+        self._session.emit(
+            TaskFinished(time=self._now(), run=self._session.run, task=name, status=status, message=message)
+        )
+        if state is State.FRESH:
+            self._remove_temps(name)
+        elif state is State.FAILED:
+            self._note_failure(name, state)
+
+    def _skip_rest(self) -> None:
+        for name in self._schedule.unsettled():
+            if self._schedule.states[name] in (State.WAITING, State.READY):
+                self._settle_unrun(name, State.SKIPPED)
+
+    def _remove_temps(self, name: str) -> None:
+        try:
+            self._temps.remove_read(name, lambda other: self._schedule.states.get(other) in GOOD)
+        except OSError as error:
+            text = f"cannot remove the temporary `{error.filename}`: {error.strerror}"
+            self._session.emit(Notice(time=self._now(), run=self._session.run, text=text, level="warning", task=name))
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    def _heed_signals(self) -> None:
+        seen, self._signals_seen = self._signals_seen, self._signals.count
+        if self._signals.count > seen:
+            self._stop_all(kill=seen > 0 or self._signals.count > 1)
+
+    def _pass_deadline(self) -> None:
+        self._deadline_passed = True
+        self._stop_all()
+
+    def _stop_all(self, *, kill: bool = False) -> None:
+        self._stopping = True
+        for running, _ in list(self._running.values()):
+            running.stopped = True
+            self._stop(running, kill=kill)
+        for name in list(self._retrying):
+            self._give_up_retry(name)
+
+    def _give_up_retry(self, name: str) -> None:
+        self._retrying.remove(name)
+        self._settle_unrun(name, State.FAILED, "it failed, and the run ended before it could be repeated")
+
+    def _time_out(self, running: Running) -> None:
+        if self._is_current(running) and not running.stopped:
+            running.timed_out = True
+            self._stop(running)
+
+    def _stop(self, running: Running, *, kill: bool = False) -> None:
+        running.executor.stop(running.task.name, kill=kill)
+        if not kill:
+            self._after(self._policy.grace, lambda: self._kill(running))
+
+    def _kill(self, running: Running) -> None:
+        if self._is_current(running):
+            running.executor.stop(running.task.name, kill=True)
+
+    def _is_current(self, running: Running) -> bool:
+        entry = self._running.get(running.task.name)
+        return entry is not None and entry[0] is running
+
+    # -- timers ------------------------------------------------------------------------------------------------
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        self._timer_count += 1
+        heapq.heappush(self._timers, (self._session.clock.monotonic() + seconds, self._timer_count, action))
+
+    def _fire_timers(self) -> None:
+        now = self._session.clock.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2]()
+
+    def _now(self) -> float:
+        return self._session.clock.now()
+
+    def _outcome(self) -> Outcome:
+        return Outcome(
+            counts=dict(self._counts),
+            failed=tuple(self._failed),
+            only_timeouts=bool(self._failed) and all(s is State.TIMED_OUT for s in self._failed.values()),
+            signal=self._signals.first,
+            deadline_passed=self._deadline_passed,
+            states=self._schedule.states,
+        )

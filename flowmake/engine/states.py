@@ -1,0 +1,40 @@
+"""The life of a task within one run: its states and all transitions, pictured in `docs/design/0001-task-states.md`."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class State(Enum):
+    """Where a task stands; those in `SETTLED` are ends."""
+
+    WAITING = auto()
+    READY = auto()
+    RUNNING = auto()
+    RETRYING = auto()
+    FRESH = auto()
+    SUCCEEDED = auto()
+    FAILED = auto()
+    TIMED_OUT = auto()
+    INTERRUPTED = auto()
+    SKIPPED = auto()
+
+
+GOOD = frozenset({State.FRESH, State.SUCCEEDED})
+SETTLED = GOOD | {State.FAILED, State.TIMED_OUT, State.INTERRUPTED, State.SKIPPED}
+
+_NEXT = {
+    State.WAITING: frozenset({State.READY, State.FRESH, State.SKIPPED, State.FAILED}),
+    State.READY: frozenset({State.RUNNING, State.SKIPPED, State.FAILED}),
+    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.INTERRUPTED, State.RETRYING}),
+    State.RETRYING: frozenset({State.READY, State.FAILED, State.TIMED_OUT, State.INTERRUPTED}),
+    # A fresh task whose temporary output was removed runs after all when a stale reader needs that output.
+    State.FRESH: frozenset({State.WAITING}),
+}
+
+
+def advance(now: State, to: State) -> State:
+    """`to`, if a task may go there from `now`. Raises `ValueError` for a step that the picture does not have."""
+    if to not in _NEXT.get(now, ()):
+        raise ValueError(f"a task cannot go from {now.name} to {to.name}")
+    return to

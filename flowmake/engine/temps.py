@@ -1,0 +1,68 @@
+"""Temporary outputs: when they may go because everyone has read them. Unaware of why a reader runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from flowmake.core.evidence import Evidence
+from flowmake.core.model import Task
+from flowmake.engine.outputs import remove
+
+
+class Temps:
+    """The temporary outputs of a graph. `root` is absolute."""
+
+    def __init__(self, evidence: Evidence, root: str) -> None:
+        self._evidence = evidence
+        self._graph = evidence.graph
+        self._root = root
+        self._readers: dict[str, list[str]] = {}
+        self._known_tasks = 0
+
+    def remove_read(self, reader: str, is_good: Callable[[str], bool]) -> None:
+        """A reader is done: remove what it read if every other reader, in this run or an earlier one, has read it, too.
+
+        Raises `OSError`.
+        """
+        for made_by in self._made_for(reader):
+            if is_good(made_by) and all(
+                is_good(other) or self._read_before(other, made_by) for other in self._readers[made_by]
+            ):
+                for path in _temp_paths(self._graph.tasks[made_by]):
+                    if remove(os.path.join(self._root, path)):
+                        self._evidence.files.forget([path])
+
+    def _made_for(self, reader: str) -> Iterator[str]:
+        if self._known_tasks != len(self._graph.tasks):
+            self._known_tasks = len(self._graph.tasks)
+            self._readers = self._find_readers()
+        return (made_by for made_by, readers in self._readers.items() if reader in readers)
+
+    def _find_readers(self) -> dict[str, list[str]]:
+        graph = self._graph
+        readers: dict[str, list[str]] = {task.name: [] for task in graph.tasks.values() if _temp_paths(task)}
+        if not readers:
+            return {}
+        for task in graph.tasks.values():
+            if task.is_group:
+                continue
+            order_only = graph.order_only(task.name)
+            for upstream in graph.upstream(task.name):
+                if upstream not in order_only:
+                    for member in graph.members(upstream):
+                        if member.name in readers:
+                            readers[member.name].append(task.name)
+        return readers
+
+    def _read_before(self, reader: str, made_by: str) -> bool:
+        """Did a reader outside this run succeed on exactly what was made?"""
+        read, made = self._evidence.trace(reader), self._evidence.trace(made_by)
+        if read is None or made is None:
+            return False
+        paths = _temp_paths(self._graph.tasks[made_by])
+        return all(path not in read.inputs or read.inputs[path] == made.outputs.get(path) for path in paths)
+
+
+def _temp_paths(task: Task) -> list[str]:
+    return [output.path for output in task.outputs if output.temp]
