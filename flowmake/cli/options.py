@@ -86,6 +86,7 @@ params_file_option = click.option(
     type=click.Path(dir_okay=False),
     help="Read parameters from a TOML or JSON file.",
 )
+all_option = click.option("--all", "everything", is_flag=True, help="All tasks, not only what a bare run builds.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print versioned JSON instead of text.")
 
 
@@ -131,8 +132,14 @@ def task_argument(*, required: bool) -> Callable[[Decorated], Decorated]:
     )
 
 
+def flowfile_given(ctx: click.Context) -> str | None:
+    """What `-f` says, if it was given."""
+    given: str | None = ctx.meta.get(_FILE)
+    return given
+
+
 def open_project(ctx: click.Context) -> Project:
     """The project that the options of this command mean. Raises `FlowfileError` or `UsageError`."""
     from flowmake.build import load
 
-    return load(ctx.meta.get(_FILE), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
+    return load(flowfile_given(ctx), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))

@@ -33,3 +33,8 @@ COMMANDS: dict[str, Entry] = {
     "doctor": Entry("flowmake.cli.doctor", SET_UP, "Check that this machine has what flowmake needs."),
     "completion": Entry("flowmake.cli.completion", SET_UP, "Print the completion script for a shell."),
 }
+
+
+def help_of(name: str, more: str = "") -> str:
+    """What `flowmake NAME --help` says: the line from the table, then `more`."""
+    return f"{COMMANDS[name].help}\n\n{more}"

@@ -1,0 +1,159 @@
+"""`flowmake history`: past runs, and the tasks of one of them. Reads the records only."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from flowmake.cli.options import flow_options, json_option, open_project
+from flowmake.cli.table import help_of
+
+if TYPE_CHECKING:
+    from flowmake.cli.documents import PastRun, TaskInRun
+    from flowmake.core.model import RunRecord, TaskRecord
+    from flowmake.core.ports import Store
+
+
+@click.command(
+    "history",
+    help=help_of(
+        "history", "Without RUN: the latest runs. With RUN (an id, the beginning of one, or `last`): its tasks."
+    ),
+)
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option(
+    "-n", "--limit", metavar="N", type=click.IntRange(min=0), default=20, help="How many runs; 0: all of them."
+)
+@json_option
+@flow_options
+@click.pass_context
+def command(ctx: click.Context, run: str | None, limit: int, as_json: bool) -> int:
+    from flowmake.cli import documents
+
+    project = open_project(ctx)
+    records = [find_run(project.store, run)] if run else project.store.runs(limit)
+    running = project.is_running()
+    if as_json:
+        runs = [_past(record, project.store.tasks_of(record.id), running=running) for record in records]
+        documents.write(documents.HistoryDocument(runs=runs))
+    elif run:
+        _print_tasks(_past(records[0], project.store.tasks_of(records[0].id), running=running))
+    else:
+        _print_runs([_past(record, [], running=running) for record in records])
+    return 0
+
+
+def find_run(store: Store, given: str) -> RunRecord:
+    """The run that an id, the beginning of one, or `last` means. Raises `UsageError`."""
+    from flowmake.core.errors import UsageError
+
+    runs = store.runs(1 if given == "last" else 0)
+    found = [record for record in runs if given == "last" or record.id.startswith(given)]
+    exact = [record for record in found if record.id == given]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        raise UsageError(f"`{given}` is the beginning of {len(found)} runs", "give more of the id")
+    hint = "`flowmake history` lists the runs" if runs else "nothing has been run here yet"
+    raise UsageError(f"there is no run `{given}`", hint)
+
+
+def _past(record: RunRecord, tasks: list[TaskRecord], *, running: bool) -> PastRun:
+    from flowmake.cli.documents import PastRun
+    from flowmake.cli.states import rfc3339
+
+    unfinished = not record.finished
+    return PastRun(
+        run=record.id,
+        status="interrupted" if unfinished and not running else record.status,
+        exit_code=None if unfinished else record.exit_code,
+        started=rfc3339(record.started),
+        finished=rfc3339(record.finished),
+        seconds=None if unfinished else round(record.finished - record.started, 3),
+        targets=list(record.targets),
+        argv=list(record.argv),
+        jobs=record.jobs,
+        user=record.user,
+        host=record.host,
+        commit=record.commit,
+        counts=dict(record.counts),
+        tasks=[_in_run(task) for task in tasks],
+    )
+
+
+def _in_run(task: TaskRecord) -> TaskInRun:
+    from flowmake.cli.documents import TaskInRun
+    from flowmake.cli.states import reason_documents, rfc3339
+
+    return TaskInRun(
+        task=task.task,
+        status=task.status,
+        attempt=task.attempt,
+        started=rfc3339(task.started),
+        seconds=round(task.seconds, 3),
+        exit_code=task.exit_code,
+        signal=task.signal,
+        log=task.log,
+        reasons=reason_documents(task.reasons),
+    )
+
+
+def _print_runs(runs: list[PastRun]) -> None:
+    from flowmake.core.text import duration
+    from flowmake.views.table import STATUS_STYLES, Column, print_table
+
+    columns = [
+        Column("run", keep=True),
+        Column("started"),
+        Column("took", right=True),
+        Column("status", styles=STATUS_STYLES),
+        Column("tasks"),
+        Column("targets"),
+    ]
+    rows = [
+        [
+            run.run,
+            _when(run.started),
+            "" if run.seconds is None else duration(run.seconds),
+            run.status,
+            ", ".join(f"{count} {status}" for status, count in run.counts.items() if count),
+            " ".join(run.targets),
+        ]
+        for run in runs
+    ]
+    print_table(columns, rows, sys.stdout)
+
+
+def _print_tasks(run: PastRun) -> None:
+    from flowmake.core.text import duration
+    from flowmake.views.table import STATUS_STYLES, Column, print_table
+
+    columns = [
+        Column("task", keep=True),
+        Column("status", styles=STATUS_STYLES),
+        Column("started"),
+        Column("took", right=True),
+        Column("attempt", right=True),
+        Column("exit", right=True),
+    ]
+    rows = [
+        [task.task, task.status, _when(task.started), duration(task.seconds), str(task.attempt), _exit(task)]
+        for task in run.tasks
+    ]
+    print_table(columns, rows, sys.stdout)
+
+
+def _when(moment: str | None) -> str:
+    from datetime import datetime
+
+    from flowmake.cli.states import local_time
+
+    return local_time(datetime.fromisoformat(moment).timestamp()) if moment else ""
+
+
+def _exit(task: TaskInRun) -> str:
+    if task.signal is not None:
+        return f"signal {task.signal}"
+    return "" if task.exit_code is None else str(task.exit_code)

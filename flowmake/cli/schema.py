@@ -1,0 +1,32 @@
+"""`flowmake schema`: JSON Schemas, of the Flowfile for editors and of every `--json` document for programs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from flowmake.cli.table import help_of
+
+DOCUMENTS = ("flowfile", "status", "why", "list", "show", "graph", "check", "history", "lineage", "doctor")
+
+
+@click.command("schema", help=help_of("schema", "With DOCUMENT: the schema of what that command prints with `--json`."))
+@click.argument("document", type=click.Choice(DOCUMENTS), default="flowfile", required=False)
+def command(document: str) -> int:
+    from msgspec import json
+
+    sys.stdout.write(json.format(json.encode(schema_of(document)), indent=2).decode() + "\n")
+    return 0
+
+
+def schema_of(document: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a Flowfile or of a document."""
+    if document == "flowfile":
+        from flowmake.core.schema import json_schema
+
+        return json_schema()
+    from flowmake.cli import documents
+
+    return documents.json_schema(document)

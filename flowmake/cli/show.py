@@ -1,0 +1,132 @@
+"""`flowmake show`: everything about a task, rendered. Judges it as a run would, changing nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowmake.cli.options import flow_options, json_option, open_project, target_argument
+from flowmake.cli.table import help_of
+
+if TYPE_CHECKING:
+    from flowmake.cli.documents import FileState, TaskShown
+    from flowmake.core.model import Declaration
+    from flowmake.core.plan import Judgement, Plan
+
+TOLD_APART = frozenset(
+    {"name", "place", "include", "kind", "action", "description", "tags", "inputs", "outputs", "needs", "foreach"}
+)
+"""Fields of a declaration that have lines of their own; the others are settings."""
+
+
+@click.command("show", help=help_of("show", "A `foreach` task is shown with all its instances."))
+@target_argument
+@json_option
+@flow_options
+@click.pass_context
+def command(ctx: click.Context, target: str, as_json: bool) -> int:
+    from flowmake.cli import documents
+
+    project = open_project(ctx)
+    plan = project.plan((target,))
+    names = dict.fromkeys(task.name for name in plan.targets for task in plan.graph.members(name))
+    names = names or dict.fromkeys(plan.targets)
+    running = project.is_running()
+    tasks = [_shown(plan.judgements[name], plan, running=running) for name in names]
+    if as_json:
+        documents.write(documents.ShowDocument(tasks=tasks))
+    else:
+        sys.stdout.write("\n".join("".join(f"{line}\n" for line in _lines(task)) for task in tasks))
+    return 0
+
+
+def _shown(judgement: Judgement, plan: Plan, *, running: bool) -> TaskShown:
+    from flowmake.cli import states
+    from flowmake.cli.documents import TaskShown
+
+    task, graph = judgement.task, plan.graph
+    declared = task.declared
+    return TaskShown(
+        task=task.name,
+        description=declared.description,
+        tags=list(declared.tags),
+        action=declared.kind,
+        command=judgement.facts.recipe.text if judgement.facts.recipe is not None else None,
+        keys=dict(task.keys),
+        inputs=states.inputs_of(judgement, graph),
+        outputs=states.outputs_of(judgement),
+        upstream=list(graph.upstream(task.name)),
+        downstream=graph.downstream()[task.name],
+        settings=_settings(declared),
+        status=states.status_of(judgement, running=running),
+        declared=declared.place.file,
+    )
+
+
+def _settings(declared: Declaration) -> dict[str, Any]:
+    """The fields that are not as they would be by themselves."""
+    from msgspec import to_builtins
+
+    from flowmake.core.model import Declaration
+
+    usual = Declaration(declared.name, declared.place)
+    values = {name: getattr(declared, name) for name in declared.__struct_fields__ if name not in TOLD_APART}
+    changed = {name: value for name, value in values.items() if value != getattr(usual, name)}
+    return {name: sorted(v) if isinstance(v, frozenset) else to_builtins(v) for name, v in changed.items()}
+
+
+def _lines(task: TaskShown) -> Iterator[str]:
+    from flowmake.core.text import safe_line, safe_text
+
+    yield safe_line(task.task) + (f": {safe_text(task.description)}" if task.description else "")
+    yield from _field("tags", task.tags)
+    yield from _field("keys", [f"{name} = {value}" for name, value in task.keys.items()])
+    yield from _field("command", _command(task))
+    yield from _field("inputs", [_file(file) for file in task.inputs])
+    yield from _field("outputs", [safe_line(file.path) for file in task.outputs])
+    yield from _field("upstream", task.upstream)
+    yield from _field("downstream", task.downstream)
+    yield from _field("settings", [f"{name} = {value}" for name, value in task.settings.items()])
+    yield from _field("state", [_state(task)])
+    yield from _field("declared", [task.declared])
+
+
+def _command(task: TaskShown) -> list[str]:
+    if task.command is None:
+        return [] if task.action == "none" else ["not known before what it reads is made"]
+    from flowmake.core.text import safe_text
+
+    return safe_text(task.command).splitlines()
+
+
+def _file(file: FileState) -> str:
+    from flowmake.core.text import safe_line
+
+    return safe_line(file.path) + (f" (made by {safe_line(file.made_by)})" if file.made_by else "")
+
+
+def _state(task: TaskShown) -> str:
+    from flowmake.core.text import duration
+    from flowmake.core.wording import reason_sentence, waiting_sentence
+
+    status = task.status
+    why = [reason_sentence(_fields(reason)) for reason in status.reasons]
+    why += [waiting_sentence(status.waiting_on)] if status.waiting_on else []
+    last = f"; last run {status.last_run}, {status.last_status}" if status.last_run else ""
+    took = f" after {duration(status.seconds)}" if status.seconds is not None and last else ""
+    return status.state + (f": {'; '.join(why)}" if why else "") + last + took
+
+
+def _fields(reason: Any) -> dict[str, Any]:
+    from msgspec.structs import asdict
+
+    return asdict(reason)
+
+
+def _field(title: str, values: list[str]) -> Iterator[str]:
+    """`title  value`, further values below the first; nothing at all without values."""
+    for index, value in enumerate(values):
+        yield f"  {title if index == 0 else '':<11}{value}"

@@ -1,0 +1,102 @@
+"""How a judged task stands, in words and numbers that tables and `--json` share. Prints nothing, judges nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from flowmake.cli.documents import FileState, Reason, State, TaskStatus
+from flowmake.core.staleness import Fresh, Stale, Verdict, Waiting
+
+if TYPE_CHECKING:
+    from flowmake.core.graph import Graph
+    from flowmake.core.model import Attempt
+    from flowmake.core.plan import Judgement
+
+STATES: tuple[State, ...] = ("failed", "running", "stale", "waiting", "fresh")
+
+
+def verdict_word(verdict: Verdict) -> Literal["fresh", "stale", "waiting"]:
+    match verdict:
+        case Fresh():
+            return "fresh"
+        case Stale():
+            return "stale"
+        case Waiting():
+            return "waiting"
+
+
+def state_of(judgement: Judgement, *, running: bool) -> State:
+    """The verdict, unless it tells more that the task runs at this moment, or failed and is stale for that.
+
+    `running`: some flowmake is at work in this root; without one, a task recorded as running was interrupted.
+    """
+    attempt = judgement.attempt
+    if attempt is not None and attempt.status == "running" and running:
+        return "running"
+    word = verdict_word(judgement.verdict)
+    if word == "stale" and attempt is not None and attempt.status in ("failed", "timed_out"):
+        return "failed"
+    return word
+
+
+def status_of(judgement: Judgement, *, running: bool) -> TaskStatus:
+    attempt = judgement.attempt
+    return TaskStatus(
+        task=judgement.task.name,
+        state=state_of(judgement, running=running),
+        verdict=verdict_word(judgement.verdict),
+        reasons=reasons_of(judgement.verdict),
+        waiting_on=list(judgement.verdict.on) if isinstance(judgement.verdict, Waiting) else [],
+        last_status=attempt.status if attempt is not None else "",
+        last_run=rfc3339(attempt.started) if attempt is not None else None,
+        seconds=_seconds(attempt),
+    )
+
+
+def _seconds(attempt: Attempt | None) -> float | None:
+    return round(attempt.seconds, 3) if attempt is not None and attempt.status != "running" else None
+
+
+def reasons_of(verdict: Verdict) -> list[Reason]:
+    return reason_documents(r.as_dict() for r in verdict.reasons) if isinstance(verdict, Stale) else []
+
+
+def reason_documents(reasons: Iterable[Mapping[str, Any]]) -> list[Reason]:
+    return [Reason(**reason) for reason in reasons]
+
+
+def inputs_of(judgement: Judgement, graph: Graph) -> list[FileState]:
+    """The inputs a verdict rests on; those still to be made come last, without a digest."""
+    facts = judgement.facts
+    settled = [FileState(path, digest, graph.producer(path) or "") for path, digest in facts.inputs.items()]
+    return settled + [FileState(path, None, graph.producer(path) or "") for path in sorted(facts.unsettled)]
+
+
+def outputs_of(judgement: Judgement) -> list[FileState]:
+    """The outputs as found; those of a task that never ran are only known by their declaration."""
+    task, found = judgement.task, judgement.facts.outputs
+    paths = dict.fromkeys([*(output.path for output in task.outputs if output.kind == "path"), *found])
+    return [FileState(path, found.get(path), task.name) for path in paths]
+
+
+def tally(states: Iterable[str]) -> str:
+    """`12 tasks: 1 failed, 3 stale, 8 fresh`"""
+    counts = Counter(states)
+    total = counts.total()
+    parts = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return f"{total} {'task' if total == 1 else 'tasks'}" + (f": {parts}" if parts else "")
+
+
+def rfc3339(moment: float) -> str | None:
+    """UTC with milliseconds; None for 0, which stands for not known."""
+    if not moment:
+        return None
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def local_time(moment: float) -> str:
+    """For people: local time to the second; empty for 0."""
+    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else ""

@@ -1,0 +1,68 @@
+"""`flowmake status`: how every task stands, judged as a run would, changing nothing."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from flowmake.cli.options import all_option, flow_options, json_option, open_project, targets_argument
+from flowmake.cli.table import help_of
+
+if TYPE_CHECKING:
+    from flowmake.cli.documents import TaskStatus
+    from flowmake.core.plan import Judgement
+
+STALE = 3
+
+
+@click.command("status", help=help_of("status"))
+@targets_argument()
+@all_option
+@click.option("--check", is_flag=True, help="Exit with 3 if anything is stale.")
+@json_option
+@flow_options
+@click.pass_context
+def command(ctx: click.Context, targets: tuple[str, ...], everything: bool, check: bool, as_json: bool) -> int:
+    from flowmake.cli import documents
+    from flowmake.cli.states import status_of
+
+    project = open_project(ctx)
+    plan = project.plan(tuple(project.flow.declarations) if everything else targets)
+    running = project.is_running()
+    judgements = list(plan.tasks())
+    tasks = [status_of(judgement, running=running) for judgement in judgements]
+    if as_json:
+        documents.write(documents.StatusDocument(tasks=tasks))
+    else:
+        _print(tasks, judgements)
+    return STALE if check and not plan.is_fresh else 0
+
+
+def _print(tasks: list[TaskStatus], judgements: list[Judgement]) -> None:
+    from flowmake.cli.output import note
+    from flowmake.cli.states import tally
+    from flowmake.views.table import STATUS_STYLES, Column, print_table
+
+    columns = [
+        Column("task", keep=True),
+        Column("state", styles=STATUS_STYLES),
+        Column("last run"),
+        Column("took", right=True),
+        Column("why"),
+    ]
+    print_table(columns, [_row(task, judgement) for task, judgement in zip(tasks, judgements, strict=True)], sys.stdout)
+    note(tally(task.state for task in tasks))
+
+
+def _row(task: TaskStatus, judgement: Judgement) -> list[str]:
+    from flowmake.cli.states import local_time
+    from flowmake.core.staleness import Fresh
+    from flowmake.core.text import duration
+    from flowmake.views.reasons import verdict_lines
+
+    lines = [] if isinstance(judgement.verdict, Fresh) else verdict_lines(judgement.verdict)
+    why = lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "") if lines else ""
+    last = local_time(judgement.attempt.started) if judgement.attempt is not None else ""
+    return [task.task, task.state, last, "" if task.seconds is None else duration(task.seconds), why]

@@ -1,0 +1,136 @@
+"""`flowmake why`: the reasons behind a verdict, down to the first changed file. Judges nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from flowmake.cli.options import flow_options, json_option, open_project, targets_argument
+from flowmake.cli.table import help_of
+
+if TYPE_CHECKING:
+    from flowmake.cli.documents import FileState, TaskExplained
+    from flowmake.core.plan import Judgement, Plan
+
+
+@click.command("why", help=help_of("why"))
+@targets_argument()
+@json_option
+@flow_options
+@click.pass_context
+def command(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> int:
+    from flowmake.cli import documents
+
+    plan = open_project(ctx).plan(targets)
+    asked = list(_members(plan))
+    told = list(dict.fromkeys([*asked, *_behind(plan, asked)]))
+    if as_json:
+        tasks = [_explained(plan.judgements[name], plan) for name in told]
+        documents.write(documents.WhyDocument(targets=asked, tasks=tasks))
+    else:
+        _print(plan, asked, told)
+    return 0
+
+
+def _members(plan: Plan) -> Iterator[str]:
+    """The concrete tasks that were asked for."""
+    seen: set[str] = set()
+    for target in plan.targets:
+        for task in plan.graph.members(target):
+            if task.name in plan.judgements and task.name not in seen:
+                seen.add(task.name)
+                yield task.name
+
+
+def _behind(plan: Plan, names: Iterable[str]) -> Iterator[str]:
+    """What these tasks wait on, and what that waits on, until something is stale by itself; nearest first."""
+    from flowmake.core.staleness import Waiting
+
+    seen: set[str] = set()
+    front = list(names)
+    while front:
+        following: list[str] = []
+        for name in front:
+            verdict = plan.judgements[name].verdict
+            for other in verdict.on if isinstance(verdict, Waiting) else ():
+                if other not in seen:
+                    seen.add(other)
+                    following.append(other)
+        yield from (name for name in following if not plan.judgements[name].task.is_group)
+        front = following
+
+
+def _explained(judgement: Judgement, plan: Plan) -> TaskExplained:
+    from flowmake.cli import states
+    from flowmake.cli.documents import TaskExplained
+    from flowmake.core.staleness import Waiting
+
+    verdict = judgement.verdict
+    return TaskExplained(
+        task=judgement.task.name,
+        verdict=states.verdict_word(verdict),
+        reasons=states.reasons_of(verdict),
+        waiting_on=list(verdict.on) if isinstance(verdict, Waiting) else [],
+        inputs=states.inputs_of(judgement, plan.graph),
+        outputs=states.outputs_of(judgement),
+    )
+
+
+def _print(plan: Plan, asked: list[str], told: list[str]) -> None:
+    """Everything that is not fresh; a fresh task is told about in full only where nothing else was asked for."""
+    from flowmake.cli.output import note
+    from flowmake.core.staleness import Fresh
+    from flowmake.core.text import counted
+
+    fresh = [name for name in asked if isinstance(plan.judgements[name].verdict, Fresh)]
+    if len(asked) == 1 and fresh:
+        _print_fresh(plan.judgements[asked[0]], plan)
+        return
+    for name in told:
+        if name not in fresh:
+            _print_stale(plan.judgements[name])
+    if fresh:
+        note(f"{counted(len(fresh), 'task')} fresh")
+
+
+def _print_stale(judgement: Judgement) -> None:
+    from flowmake.cli.output import painted_state, say, say_lines
+    from flowmake.cli.states import verdict_word
+    from flowmake.core.staleness import Stale
+    from flowmake.core.text import safe_line
+    from flowmake.views.reasons import explain, verdict_lines
+
+    verdict = judgement.verdict
+    say(f"{safe_line(judgement.task.name)}: {painted_state(verdict_word(verdict))}")
+    if isinstance(verdict, Stale):
+        say_lines(explain(verdict.reasons), "  ")
+    else:
+        say_lines([(("", line),) for line in verdict_lines(verdict)], "  ")
+
+
+def _print_fresh(judgement: Judgement, plan: Plan) -> None:
+    """What a fresh task was judged by."""
+    from flowmake.cli import states
+    from flowmake.cli.output import painted_state, say
+    from flowmake.core.text import safe_line, safe_text
+    from flowmake.core.wording import short_digest
+
+    recipe = judgement.facts.recipe
+    say(f"{safe_line(judgement.task.name)}: {painted_state('fresh')}, judged by")
+    groups = {
+        "recipe": safe_text(recipe.text).splitlines() if recipe is not None else [],
+        "environment": [safe_line(name) for name in sorted(recipe.env)] if recipe is not None else [],
+        "inputs": [_digested(file, short_digest) for file in states.inputs_of(judgement, plan.graph)],
+        "outputs": [_digested(file, short_digest) for file in states.outputs_of(judgement)],
+    }
+    for title, lines in groups.items():
+        for line in [f"  {title}", *(f"    {line}" for line in lines)] if lines else []:
+            say(line)
+
+
+def _digested(file: FileState, shorten: Callable[[str], str]) -> str:
+    from flowmake.core.text import safe_line
+
+    return f"{shorten(file.digest or '')}  {safe_line(file.path)}"
