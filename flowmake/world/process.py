@@ -53,11 +53,18 @@ def spawn(
         raise CannotStart("the command is empty")
     program = find_program(argv[0], env, cwd)
     try:
-        if cwd == os.getcwd():
+        if cwd == _here():
             return _posix_spawn(program, argv, env, log_fd, console, pass_fds)
         return _popen(program, argv, env, cwd, log_fd, console, pass_fds)
     except (OSError, ValueError) as failure:
         raise CannotStart(_why_not_started(argv[0], program, cwd, failure)) from failure
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # the folder we stand in was removed
+        return ""
 
 
 def _posix_spawn(
