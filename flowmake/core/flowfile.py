@@ -40,8 +40,10 @@ class _Parts(Struct):
     tasks: dict[str, schema.TaskTable]
     places: dict[tuple[str, str], Place]
     defaults: Declaration | None = None
+    spoilt: set[str | int] = set()
+    """Names of parameters, pools and resources that are there, but wrong."""
     partial: bool = False
-    """Something could not be read or was left out, so what looks unknown may only be missing."""
+    """A file or a whole table could not be read, so what looks unknown may only be missing."""
 
     def report(self, problem: Problem) -> None:
         """Note one more thing that is wrong."""
@@ -93,7 +95,7 @@ def _load(root: str, file: str, world: World, given: Mapping[str, object]) -> Fl
     )
     _check_requires(file, table.flow.requires, parts)
     if parts.problems:
-        raise FlowfileError(parts.problems, parts.texts)
+        raise FlowfileError(parts.problems, {name: text for name, text in parts.texts.items() if name.startswith("<")})
     return flow
 
 
@@ -119,21 +121,22 @@ def _convert(file: str, raw: dict[str, Any], kind: type[Table], parts: _Parts) -
             raise FlowfileError([Problem(str(error), (Place(file),))]) from error
     parts.problems += found
     for problem in found:
-        keys = problem.places[0].keys
-        parts.partial |= len(keys) < 2 or keys[0] in ("params", "pools", "resources") or keys[:2] == ("flow", "include")
-        _leave_out(raw, keys)
+        place = problem.places[0]
+        keys = place.keys
+        parts.partial |= len(keys) < 2 or keys[:2] == ("flow", "include")
+        parts.spoilt |= set(keys[1:2])
+        _leave_out(raw, keys if place.on_key else keys[: 3 if keys[0] == "tasks" else 2])
     return msgspec.convert(raw, kind)
 
 
-def _leave_out(raw: dict[str, Any], keys: tuple[str | int, ...]) -> None:
-    """Drop the field that holds a place: of a task, or else of a top-level table; lists and inner tables go whole."""
-    depth = 3 if keys[0] == "tasks" else 2
-    *outer, last = keys[:depth]
+def _leave_out(raw: Any, keys: tuple[str | int, ...]) -> None:
+    """Drop what is at these keys, unless what holds it has gone already."""
+    *outer, last = keys
     for key in outer:
-        if key not in raw:
+        if isinstance(raw, dict) and key not in raw:
             return
-        raw = raw[str(key)]
-    raw.pop(str(last), None)
+        raw = raw[key]
+    raw.pop(last, None)
 
 
 def _table_with_defaults(file: str, raw: dict[str, Any], parts: _Parts) -> tuple[schema.FlowfileTable, dict[str, Any]]:
@@ -321,13 +324,14 @@ def _check_limits(task: Declaration, defaults: Declaration | None, parts: _Parts
     """A pool or resource that a task names must be declared; what it has from the defaults was checked there."""
     if parts.partial:
         return
+    pools, resources = parts.pools.keys() | parts.spoilt, parts.resources.keys() | parts.spoilt | {"cpu"}
     own_pool = task.pool if not defaults or task.pool != defaults.pool else ""
-    if own_pool and own_pool not in parts.pools and not is_template(own_pool):
+    if own_pool and own_pool not in pools and not is_template(own_pool):
         place = task.place.at("pool")
         hint = did_you_mean(task.pool, parts.pools) or f"add `{task.pool} = 1` under `[pools]`"
         parts.report(Problem(f"no pool `{task.pool}`", (place,), hint))
     for name in task.resources if not defaults or task.resources != defaults.resources else ():
-        if name != "cpu" and name not in parts.resources:
+        if name not in resources:
             place = task.place.at("resources").key(name)
             hint = f"add its total under `[resources]`, like `{name} = {task.resources[name]!r}`".replace("'", '"')
             parts.report(Problem(f"no resource `{name}`", (place,), hint))

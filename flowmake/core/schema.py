@@ -1,4 +1,4 @@
-"""The Flowfile's tables as structs, as written in the file; their docs are the reference. Unaware of what they lead to."""
+"""The Flowfile's tables as structs, as written; their docs are the reference. Unaware of what they lead to."""
 
 from __future__ import annotations
 

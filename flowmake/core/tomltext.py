@@ -9,8 +9,28 @@ import tomli
 
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.source import Place
+from flowmake.core.tomlscan import repeats, unclosed
 
 _BARE_WORD = re.compile(r"[^\s\"'\[\]{},=#][^\"'\[\]{},=#\n]*")
+_UNCLOSED = {
+    "Unclosed array": ("expected `,` or `]`: the list is not closed", ""),
+    "Unclosed inline table": ("expected `,` or `}`: the table is not closed", ""),
+}
+_OTHER = {
+    "Invalid statement": (
+        "expected a key or a `[table]`",
+        "a key of other than plain letters, digits, `_`, `-` needs quotes",
+    ),
+    "Expected newline or end of document after a statement": (
+        "unexpected text after the value",
+        "only a comment may follow a value on its line; text needs quotes, numbers have no leading zeros",
+    ),
+    "Expected ']' at the end of a table declaration": (
+        "expected `]` at the end of the table's name",
+        "write `[tasks.name]`; a name with other characters needs quotes",
+    ),
+    "Expected ']]' at the end of an array declaration": ("expected `]]` at the end of the table's name", ""),
+}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -45,7 +65,22 @@ def _explain(file: str, error: tomli.TOMLDecodeError) -> Problem:
         # The text broke off before this empty line: show the last one that says something.
         lineno = next((n for n in range(lineno - 1, 0, -1) if lines[n - 1].strip()), lineno)
         column = len(lines[lineno - 1]) + 1
-    return Problem(message, (Place(file, line=lineno, column=column),), hint)
+    here = Place(file, line=lineno, column=column)
+    other, label = None, ""
+    if "twice" in message or "already" in message:
+        other, label = _first_written(error.doc, lineno), "first written here"
+    elif error.msg in _UNCLOSED:
+        other, label = unclosed(error.doc), "opened here"
+    if other is None:
+        return Problem(message, (here,), hint)
+    there = Place(file, line=error.doc.count("\n", 0, other) + 1, column=other - error.doc.rfind("\n", 0, other))
+    return Problem(message, (here, there), hint, ("", label))
+
+
+def _first_written(text: str, line: int) -> int | None:
+    """Where that which a line writes a second time was written first."""
+    found = [repeat for repeat in repeats(text) if text.count("\n", 0, repeat.second.key) + 1 == line]
+    return min(found, key=lambda repeat: len(repeat.keys)).first.key if found else None
 
 
 def _words(raw: str, line: str, column: int) -> tuple[str, str, int]:
@@ -71,7 +106,8 @@ def _words(raw: str, line: str, column: int) -> tuple[str, str, int]:
     if raw == "Unescaped '\\' in a string":
         hint = "double the backslash, or use single quotes, where a backslash is a plain character"
         return "unknown escape in a string", hint, max(1, line.rfind("\\", 0, column) + 1)
-    return raw[:1].lower() + raw[1:], "", column
+    message, hint = _OTHER.get(raw) or _UNCLOSED.get(raw) or (raw[:1].lower() + raw[1:], "")
+    return message, hint, column
 
 
 def _start(line: str) -> int:
