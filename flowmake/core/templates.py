@@ -22,8 +22,8 @@ Mode = Literal["plain", "shell", "paths"]
 _SIMPLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}")
 _SYNTAX = re.compile(r"\{[{%#]|\{$|\r")
 _RESERVED = frozenset(
-    ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "elif", "for")
-    + ("recursive", "self", "super", "loop", "caller")
+    {"true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "elif", "for"}
+    | {"recursive", "self", "super", "loop", "caller"}
 )
 """Names that mean something else to Jinja2 in some place."""
 _DOTS_BEFORE = re.compile(r"(^|/)\.{1,2}(?=\0)")

@@ -1,0 +1,144 @@
+"""Declarations to tasks: one for each combination of `foreach`, with names and paths settled. Unaware of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+from msgspec.structs import replace
+
+from flowmake.core import templates
+from flowmake.core.errors import FlowfileError, Problem
+from flowmake.core.foreach import Sources, combinations, flow_context, instance_name, label
+from flowmake.core.model import Declaration, Flow, Input, Output, Task
+from flowmake.core.patterns import is_glob, normalise, unescape
+from flowmake.core.source import Place
+
+__all__ = ["Sources", "combinations", "concrete", "expand", "instance_name", "label"]
+
+E = TypeVar("E", Input, Output, str)
+
+
+def expand(declaration: Declaration, flow: Flow, sources: Sources) -> list[Task]:
+    """The tasks a declaration stands for, in the order of its combinations; without `foreach` the one of its name.
+
+    Raises `FlowfileError` with everything found wrong (in the first instance that has anything wrong).
+    """
+    instances = combinations(declaration, flow, sources)
+    make = _Expander(declaration, flow).task
+    return [make(keys) for keys in instances]
+
+
+def concrete(declaration: Declaration, keys: Mapping[str, Any], flow: Flow) -> Task:
+    """One task of a declaration, for these values of its keys (none without `foreach`). Raises like `expand`."""
+    return _Expander(declaration, flow).task(dict(keys))
+
+
+class _Column(Generic[E]):
+    """The entries of one field: those without templates settled once and for all, the others once for each instance."""
+
+    def __init__(self, entries: Iterable[tuple[E, Place]], settle: Callable[[E, str, Place], E]) -> None:
+        self._settle: Callable[[E, str, Place], E] = settle
+        self._parts: list[tuple[E, Place, str]] = [(entry, place, _text(entry)) for entry, place in entries]
+        self._varying = any(templates.has_template(text) for _, _, text in self._parts)
+        self._fixed: tuple[E, ...] | None = None
+
+    def settled(self, context: Mapping[str, Any], problems: list[Problem]) -> tuple[E, ...]:
+        """The field's entries for one instance; what is wrong goes to `problems`."""
+        if self._fixed is not None:
+            return self._fixed
+        found: list[E] = []
+        for entry, place, text in self._parts:
+            try:
+                found += [self._settle(entry, path, place) for path in templates.render_paths(text, context, place)]
+            except FlowfileError as error:
+                problems += error.problems
+        if not self._varying:
+            self._fixed = tuple(found)
+        return tuple(found)
+
+
+class _Expander:
+    """Makes the instances of one declaration. The context is one table, updated from instance to instance."""
+
+    def __init__(self, declaration: Declaration, flow: Flow) -> None:
+        self._declared = declaration
+        self._context = flow_context(flow)
+        self._context["env"] = {**flow.env, **declaration.env}
+        self._keys: frozenset[str] = frozenset()
+        place = declaration.place
+        self._inputs = _Column(_placed(declaration.inputs, place.at("inputs")), _input)
+        self._outputs = _Column(_placed(declaration.outputs, place.at("outputs")), _output)
+        self._needs = _Column(_numbered(declaration.needs, place.at("needs")), _name)
+        self._after = _Column(_numbered(declaration.after, place.at("after")), _name)
+
+    def task(self, keys: dict[str, Any]) -> Task:
+        declared, context = self._declared, self._context
+        name = instance_name(declared.name, keys) if keys else declared.name
+        context.update(keys)
+        context["task"] = {"name": name}
+        problems: list[Problem] = []
+        task = Task(
+            name,
+            declared,
+            keys,
+            self._inputs.settled(context, problems),
+            self._outputs.settled(context, problems),
+            self._needs.settled(context, problems),
+            self._after.settled(context, problems),
+        )
+        if problems:
+            raise FlowfileError(problems)
+        return task
+
+
+def _text(entry: Input | Output | str) -> str:
+    return entry if isinstance(entry, str) else entry.path
+
+
+def _numbered(entries: tuple[str, ...], place: Place) -> Iterable[tuple[str, Place]]:
+    return [(entry, place.at(index)) for index, entry in enumerate(entries)]
+
+
+P = TypeVar("P", Input, Output)
+
+
+def _placed(entries: tuple[P, ...], place: Place) -> Iterable[tuple[P, Place]]:
+    """Each entry with where it was written: by index, or in a table by name and, in a list there, by index."""
+    sizes: dict[str, int] = {}
+    for entry in entries:
+        sizes[entry.name] = sizes.get(entry.name, 0) + 1
+    seen: dict[str, int] = {}
+    found = []
+    for entry in entries:
+        index = seen.setdefault(entry.name, 0)
+        seen[entry.name] += 1
+        keys = [entry.name] if entry.name else []
+        found.append((entry, place.at(*keys, *([index] if not entry.name or sizes[entry.name] > 1 else []))))
+    return found
+
+
+def _input(entry: Input, path: str, place: Place) -> Input:
+    path = normalise(_present(path, place))
+    if entry.kind in ("exclude", "lines"):
+        return replace(entry, path=path if entry.kind == "exclude" else unescape(path))
+    if is_glob(path):
+        return Input(path, "glob", entry.check, entry.name)
+    return Input(unescape(path), "path", entry.check, entry.name)
+
+
+def _output(entry: Output, path: str, place: Place) -> Output:
+    path = normalise(_present(path, place))
+    if is_glob(path):
+        return Output(path, "glob", entry.temp, entry.clean, entry.name)
+    return Output(unescape(path), "path", entry.temp, entry.clean, entry.name)
+
+
+def _name(entry: str, text: str, place: Place) -> str:
+    return _present(text, place)
+
+
+def _present(text: str, place: Place) -> str:
+    if not text.strip():
+        raise FlowfileError([Problem("the entry is empty", (place,), "an entry may be left out with `{% if … %}`")])
+    return text
