@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from flowmake.core import schema, units
+from flowmake.core import entries, schema, schema_fields
 from flowmake.core.errors import Problem
-from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, Input, KeySource, Output, Retry
+from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, KeySource, Retry
 from flowmake.core.params import plain
 from flowmake.core.source import Place
 from flowmake.core.validation import did_you_mean, kind_of, label
+from flowmake.core.values import Report, amount, check_name, check_variable, duration, is_template, variables
 
 ACTIONS = ("run", "exec", "call")
-NAME = re.compile(schema.NAME_PATTERN, re.ASCII)
-NAME_HINT = "names start with a letter or `_`, then letters, digits, `_`, `.` and `-`"
 _CALL = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _RETRY_ON = re.compile(r"exit:\d{1,3}|signal:[A-Z][A-Z0-9+]*|timeout", re.ASCII)
-_VARIABLE = re.compile(r"[^=\0]+")
 _SOURCES = ("glob", "lines", "json", "range", "dates")
-
-Report = Callable[[Problem], None]
-
-
-def is_template(text: str) -> bool:
-    """Does it need rendering?"""
-    return "{{" in text or "{%" in text or "{#" in text
 
 
 def declare(name: str, table: schema.TaskTable, place: Place, include: str, report: Report) -> Declaration:
@@ -40,8 +30,8 @@ def declare(name: str, table: schema.TaskTable, place: Place, include: str, repo
         args=plain(table.args) if table.args else table.args,
         description=table.description,
         tags=table.tags,
-        inputs=_inputs(table.inputs, place, report) if table.inputs else (),
-        outputs=_outputs(table.outputs, place, report) if table.outputs else (),
+        inputs=entries.inputs(table.inputs, place, report) if table.inputs else (),
+        outputs=entries.outputs(table.outputs, place, report) if table.outputs else (),
         needs=table.needs,
         after=table.after,
         cwd=table.cwd,
@@ -70,34 +60,6 @@ def declare(name: str, table: schema.TaskTable, place: Place, include: str, repo
         executor=table.executor,
         include=include,
     )
-
-
-def duration(value: float | str, place: Place, report: Report) -> float:
-    """Seconds; 0 where the text is reported as no duration."""
-    try:
-        return units.seconds(value)
-    except ValueError:
-        report(Problem(f"`{label(place)}` is not a duration: `{value}`", (place,), f"write {units.DURATION_FORMS}"))
-        return 0.0
-
-
-def amount(value: int | str, place: Place, report: Report) -> int:
-    """An amount of a resource; 0 where the text is reported as none."""
-    try:
-        return units.amount(value)
-    except ValueError:
-        report(Problem(f"`{label(place)}` is not an amount: `{value}`", (place,), f"write {units.SIZE_FORMS}"))
-        return 0
-
-
-def variables(values: dict[str, str | int], place: Place, report: Report) -> dict[str, str]:
-    """Environment variables as text."""
-    for name, value in values.items():
-        if not _VARIABLE.fullmatch(name):
-            report(Problem(f"`{name}` cannot name an environment variable", (place.key(name),)))
-        elif isinstance(value, str) and "\0" in value:
-            report(Problem(f"`{label(place.at(name))}` holds a NUL character", (place.at(name),)))
-    return {name: str(value) for name, value in values.items()}
 
 
 def _timeout(value: float | str | None, place: Place, report: Report) -> float | None:
@@ -142,88 +104,11 @@ def _action(table: schema.TaskTable, place: Place, report: Report) -> tuple[Acti
 
 def _track_env(names: tuple[str, ...], place: Place, report: Report) -> tuple[str, ...]:
     for index, name in enumerate(names):
-        if not _VARIABLE.fullmatch(name):
-            report(Problem(f"`{name}` cannot name an environment variable", (place.at("track_env", index),)))
+        check_variable(name, place.at("track_env", index), report)
     return names
 
 
-def _inputs(entries: schema.Inputs, place: Place, report: Report) -> tuple[Input, ...]:
-    place = place.at("inputs")
-    return tuple(
-        _input(entry, name, where, report) for entry, name, where in _entries(entries, ("path", "lines"), place, report)
-    )
-
-
-def _outputs(entries: schema.Outputs, place: Place, report: Report) -> tuple[Output, ...]:
-    place = place.at("outputs")
-    return tuple(
-        _output(entry, name, where, report) for entry, name, where in _entries(entries, ("path",), place, report)
-    )
-
-
-def _entries(entries: Any, reserved: tuple[str, ...], place: Place, report: Report) -> Iterator[tuple[Any, str, Place]]:
-    """Each entry of a list or a table of named paths, with its group and its place."""
-    if isinstance(entries, tuple):
-        for index, entry in enumerate(entries):
-            yield entry, "", place.at(index)
-        return
-    for name, group in entries.items():
-        here = place.at(name)
-        if name in reserved:
-            field = place.keys[-1]
-            hint = f"for one entry write `{field} = [{{ {name} = … }}]`"
-            report(Problem(f"`{name}` cannot be the name of a path", (place.key(name),), hint))
-        check_name(name, place.key(name), report)
-        if isinstance(group, tuple):
-            for index, entry in enumerate(group):
-                yield entry, name, here.at(index)
-        else:
-            yield group, name, here
-
-
-def check_name(name: str, place: Place, report: Report) -> None:
-    """Report a name that breaks the rule for names."""
-    if not NAME.fullmatch(name):
-        report(Problem(f"`{name}` is not a good name", (place,), NAME_HINT))
-
-
-def _input(entry: str | schema.InputEntry, name: str, place: Place, report: Report) -> Input:
-    if isinstance(entry, str):
-        path, lines, check = entry, "", "content"
-    else:
-        path, lines, check = entry.path, entry.lines, entry.check
-        if bool(path) == bool(lines):
-            report(Problem("an input has either `path` or `lines`", (place,), 'write `{ path = "big.bam" }`'))
-            return Input(path, name=name)
-    if lines:
-        _check_path(lines, place, report)
-        return Input(lines, "lines", check, name)
-    _check_path(path, place, report)
-    if path.startswith("!"):
-        _check_path(path[1:], place, report)
-        return Input(path[1:], "exclude", check, name)
-    return Input(path, "path", check, name)
-
-
-def _output(entry: str | schema.OutputEntry, name: str, place: Place, report: Report) -> Output:
-    path = entry if isinstance(entry, str) else entry.path
-    _check_path(path, place, report)
-    if path.startswith("!"):
-        hint = f"for a file whose name starts with `!` write `./{path}`"
-        report(Problem("`outputs` cannot exclude anything", (place,), hint))
-    if isinstance(entry, str):
-        return Output(path, name=name)
-    return Output(path, "path", entry.temp, entry.clean, name)
-
-
-def _check_path(path: str, place: Place, report: Report) -> None:
-    if not path.strip():
-        report(Problem("a path is empty", (place,)))
-    elif "\0" in path or "\n" in path:
-        report(Problem("a path cannot hold a NUL or a line break", (place,)))
-
-
-def _retry(value: int | schema.RetryTable, place: Place, report: Report) -> Retry:
+def _retry(value: int | schema_fields.RetryTable, place: Place, report: Report) -> Retry:
     if isinstance(value, int):
         return Retry(attempts=value)
     for index, failure in enumerate(value.on):
@@ -247,7 +132,7 @@ def _resources(values: dict[str, int | str], place: Place, report: Report) -> di
     }
 
 
-def _foreach(table: schema.Foreach, place: Place, report: Report) -> Foreach:
+def _foreach(table: schema_fields.Foreach, place: Place, report: Report) -> Foreach:
     keys: dict[str, KeySource] = {}
     for name, value in table.items():
         if name in ("zip", "exclude"):
@@ -264,7 +149,7 @@ def _foreach(table: schema.Foreach, place: Place, report: Report) -> Foreach:
     return Foreach(keys, _exclude(table.get("exclude", ()), keys, place, report), _zip(table, place, report))
 
 
-def _zip(table: schema.Foreach, place: Place, report: Report) -> bool:
+def _zip(table: schema_fields.Foreach, place: Place, report: Report) -> bool:
     value = table.get("zip", False)
     if not isinstance(value, bool):
         report(Problem("`foreach.zip` must be true or false", (place.at("zip"),), "`zip` cannot be the name of a key"))
@@ -295,7 +180,7 @@ def _literal_values(values: tuple[Any, ...], place: Place, report: Report) -> Ke
     return KeySource(values=tuple(plain(value) for value in values))
 
 
-def _source(name: str, table: schema.SourceTable, place: Place, report: Report) -> KeySource:
+def _source(name: str, table: schema_fields.SourceTable, place: Place, report: Report) -> KeySource:
     given = [source for source in _SOURCES if getattr(table, source)]
     if len(given) != 1:
         what = f"`{label(place)}` needs exactly one of " + ", ".join(f"`{source}`" for source in _SOURCES)

@@ -6,19 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_.-]*"
-
-
-def doc(text: str, *, expects: str = "", example: str = "") -> Meta:
-    """What a field is for; `expects` words its type in errors, `example` is TOML that could stand right of the `=`."""
-    return Meta(description=text, extra={"expects": expects, "example": example})
-
-
-Name = Annotated[str, Meta(extra_json_schema={"pattern": f"^{NAME_PATTERN}$"})]
-Count = Annotated[int, Meta(ge=1)]
-Argv = tuple[str, ...]
-Texts = tuple[str, ...]
-Variables = dict[str, str | int]
+from flowmake.core.schema_fields import Argv, Count, Foreach, Inputs, Name, Outputs, RetryTable, Texts, Variables, doc
 
 
 class IncludeProgram(Struct, forbid_unknown_fields=True):
@@ -98,92 +86,6 @@ class HooksTable(Struct, forbid_unknown_fields=True):
     finally_: Annotated[str, doc("Called at the end, however the run went.", example='"cat >> runs.jsonl"')] = field(
         default="", name="finally"
     )
-
-
-class InputEntry(Struct, forbid_unknown_fields=True):
-    """One input with more to say than its path. Exactly one of `path` and `lines`."""
-
-    path: Annotated[str, doc("A path, directory (trailing `/`), glob or `!exclude`.", example='"big.bam"')] = ""
-    lines: Annotated[
-        str,
-        doc(
-            "A file that lists paths, one a line; they are the inputs. It may itself be made by a task.",
-            example='"list.txt"',
-        ),
-    ] = ""
-    check: Annotated[
-        Literal["content", "stat", "exists"],
-        doc("What of the file counts: its content, its size and times, or only that it is there.", example='"stat"'),
-    ] = "content"
-
-
-class OutputEntry(Struct, forbid_unknown_fields=True):
-    """One output with more to say than its path."""
-
-    path: Annotated[str, doc("A path, directory (trailing `/`) or glob.", example='"big.bam"')]
-    temp: Annotated[
-        bool,
-        doc("Removed once every task that reads it has succeeded; remade only when a reader must run.", example="true"),
-    ] = False
-    clean: Annotated[bool, doc("Emptied before each attempt.", example="true")] = False
-
-
-Inputs = tuple[str | InputEntry, ...] | dict[Name, str | InputEntry | tuple[str | InputEntry, ...]]
-Outputs = tuple[str | OutputEntry, ...] | dict[Name, str | OutputEntry | tuple[str | OutputEntry, ...]]
-
-
-class RetryTable(Struct, forbid_unknown_fields=True):
-    """How often and when a failed attempt is repeated."""
-
-    attempts: Annotated[int, Meta(ge=0), doc("Repetitions after the first attempt.", example="3")] = 1
-    delay: Annotated[
-        float | str, doc("Seconds, or a duration, before the first repetition.", expects="a duration", example='"5s"')
-    ] = 0.0
-    backoff: Annotated[float, Meta(ge=1), doc("The delay grows by this factor each time.", example="2.0")] = 1.0
-    max_delay: Annotated[
-        float | str, doc("The delay never grows beyond this.", expects="a duration", example='"5m"')
-    ] = 300.0
-    jitter: Annotated[
-        bool, doc("Vary each delay at random, so that many tasks do not retry at once.", example="true")
-    ] = False
-    on: Annotated[
-        Texts,
-        doc(
-            "Which failures are repeated: `exit:CODE`, `signal:NAME`, `timeout`. Empty: every failure.",
-            expects="a list of failures",
-            example='["exit:75", "timeout"]',
-        ),
-    ] = ()
-
-
-class SourceTable(Struct, forbid_unknown_fields=True):
-    """Where the values of one `foreach` key come from. Exactly one of `glob`, `lines`, `json`, `range`, `dates`."""
-
-    glob: Annotated[str, doc("A glob with the key in braces, which captures the value.", example='"src/{unit}.c"')] = ""
-    lines: Annotated[str, doc("A text file, one value a line.", example='"cities.txt"')] = ""
-    json: Annotated[str, doc("A file that holds a JSON list of values.", example='"cities.json"')] = ""
-    range: Annotated[
-        tuple[int, ...],
-        doc("Start, end (not included) and step.", expects="a list of two or three integers", example="[0, 10]"),
-    ] = ()
-    dates: Annotated[
-        tuple[Any, ...],
-        doc(
-            'First and last day, both included: dates, `"today"` or offsets like `"today-7d"`.',
-            expects="a list of two dates",
-            example='["2026-01-01", "today"]',
-        ),
-    ] = ()
-    every: Annotated[Literal["day", "week", "month", "year"], doc("The step between `dates`.", example='"week"')] = (
-        "day"
-    )
-    from_: Annotated[
-        str,
-        doc("The task that makes the files looked at: the instances exist once it is done.", example='"split"'),
-    ] = field(default="", name="from")
-
-
-Foreach = dict[Name, bool | tuple[Any, ...] | SourceTable]
 
 
 class TaskTable(Struct, forbid_unknown_fields=True):
