@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
-from flowmake.core import templates
+from flowmake.core import templates, units
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.foreach import Sources, combinations, flow_context, instance_name, label
 from flowmake.core.model import Declaration, Flow, Input, Output, Task
@@ -65,7 +65,7 @@ class _Expander:
         self._declared = declaration
         self._context = flow_context(flow)
         self._context["env"] = {**flow.env, **declaration.env}
-        self._keys: frozenset[str] = frozenset()
+        self._fixed_resources: dict[str, int] | None = None
         place = declaration.place
         self._inputs = _Column(_placed(declaration.inputs, place.at("inputs")), _input)
         self._outputs = _Column(_placed(declaration.outputs, place.at("outputs")), _output)
@@ -86,10 +86,32 @@ class _Expander:
             self._outputs.settled(context, problems),
             self._needs.settled(context, problems),
             self._after.settled(context, problems),
+            self._pool(problems),
+            self._resources(problems),
         )
         if problems:
             raise FlowfileError(problems)
         return task
+
+    def _pool(self, problems: list[Problem]) -> str:
+        try:
+            return templates.render(self._declared.pool, self._context, self._declared.place.at("pool"))
+        except FlowfileError as error:
+            problems += error.problems
+            return ""
+
+    def _resources(self, problems: list[Problem]) -> dict[str, int]:
+        if self._fixed_resources is not None:
+            return self._fixed_resources
+        found: dict[str, int] = {}
+        for name, value in self._declared.resources.items():
+            try:
+                found[name] = _amount(value, self._context, self._declared.place.at("resources", name))
+            except FlowfileError as error:
+                problems += error.problems
+        if all(isinstance(value, int) for value in self._declared.resources.values()):
+            self._fixed_resources = found
+        return found
 
 
 def _text(entry: Input | Output | str) -> str:
@@ -132,6 +154,17 @@ def _output(entry: Output, path: str, place: Place) -> Output:
     if is_glob(path):
         return Output(path, "glob", entry.temp, entry.clean, entry.name)
     return Output(unescape(path), "path", entry.temp, entry.clean, entry.name)
+
+
+def _amount(value: int | str, context: Mapping[str, Any], place: Place) -> int:
+    if isinstance(value, int):
+        return value
+    text = templates.render(value, context, place)
+    try:
+        return units.amount(text)
+    except ValueError as error:
+        problem = Problem(f"`{place.keys[-1]}` is not an amount: `{text}`", (place,), f"write {units.SIZE_FORMS}")
+        raise FlowfileError([problem]) from error
 
 
 def _name(entry: str, text: str, place: Place) -> str:
