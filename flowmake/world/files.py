@@ -121,7 +121,7 @@ class DiskFiles:
                 del self._memo[known]
 
     def settle(self) -> None:
-        """At the end of a run: hash again the small files hashed too early to be trusted, so that the next run need not.
+        """At the end of a run: hash again the small files hashed too early to be trusted, so the next run need not.
 
         Waits out the clock's tick, at most 20 ms, where that suffices. Also lets go of files long gone.
         """

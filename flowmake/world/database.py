@@ -1,0 +1,200 @@
+"""Opening the SQLite file of the state: schema, reading without writing, damage. Unaware of what is stored in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from time import gmtime, strftime
+from typing import TypeVar
+from urllib.parse import quote
+
+from flowmake.core.errors import StateError
+
+Result = TypeVar("Result")
+
+MIGRATIONS: dict[int, str] = {
+    0: """
+        CREATE TABLE traces (
+            task BLOB PRIMARY KEY, recipe BLOB, env BLOB, inputs BLOB, outputs BLOB,
+            finished REAL, seconds REAL, run TEXT, discovered BLOB, identity TEXT);
+        CREATE TABLE attempts (
+            task BLOB PRIMARY KEY, status TEXT, run TEXT, started REAL, seconds REAL,
+            exit_code INTEGER, signal INTEGER);
+        CREATE TABLE runs (
+            number INTEGER PRIMARY KEY, id TEXT UNIQUE, started REAL, finished REAL, status TEXT,
+            exit_code INTEGER, jobs INTEGER, counts TEXT, more TEXT);
+        CREATE TABLE records (
+            number INTEGER PRIMARY KEY, run TEXT, task BLOB, status TEXT, attempt INTEGER, started REAL, seconds REAL,
+            exit_code INTEGER, signal INTEGER, log BLOB, reasons TEXT);
+        CREATE INDEX records_by_run ON records (run);
+        CREATE INDEX records_by_task ON records (task);
+        CREATE TABLE files (
+            path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
+            hashed_at_ns INTEGER, digest TEXT) WITHOUT ROWID;
+    """,
+}
+"""What leads from each version of the schema to the next."""
+
+VERSION = len(MIGRATIONS)
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_NOT_OURS = ("no such table", "no such column", "already exists")
+_IN_WORDS = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_BUSY: "another program has locked it",
+    sqlite3.SQLITE_IOERR: "input or output failed",
+}
+_TRIES = 5
+
+
+def _code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is no sound database of ours, rather than the machine at fault."""
+    return _code(error) in _DAMAGE or (_code(error) == sqlite3.SQLITE_ERROR and any(t in str(error) for t in _NOT_OURS))
+
+
+def explained(path: str, error: sqlite3.Error) -> StateError:
+    """The error as a sentence."""
+    reason = _IN_WORDS.get(_code(error), str(error))
+    return StateError(f"cannot use the state file `{path}`: {reason}")
+
+
+def open_for_writing(path: str) -> sqlite3.Connection:
+    """Create or open, at the current version. Raises `sqlite3.Error`, or `StateError` if it is of a newer version."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        _migrate(connection, path)
+        # Not all file systems can do this; then the slower journal serves as well.
+        connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise StateError(
+            f"the state file `{path}` was written by a newer flowmake (version {version}; this one knows {VERSION})",
+            "upgrade flowmake, or remove the file to begin afresh",
+        )
+    return version
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    for version in range(_version(connection, path), VERSION):
+        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA user_version={version + 1}; COMMIT")
+
+
+def set_aside(path: str, now: float) -> str:
+    """Move a damaged database out of the way, with what belongs to it; its new path."""
+    kept = base = f"{path}.damaged-{strftime('%Y%m%dT%H%M%SZ', gmtime(now))}"
+    number = 1
+    while os.path.lexists(kept):
+        number += 1
+        kept = f"{base}-{number}"
+    try:
+        os.rename(path, kept)
+        for suffix in ("-wal", "-journal"):
+            if os.path.lexists(path + suffix):
+                os.rename(path + suffix, kept + suffix)
+        if os.path.lexists(path + "-shm"):
+            os.unlink(path + "-shm")
+    except OSError as error:
+        raise StateError(f"cannot set the damaged state file `{path}` aside: {error.strerror or error}") from error
+    return kept
+
+
+class Reader:
+    """Reads a database that another process may be writing, without creating or changing anything beside it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def read(self, query: Callable[[sqlite3.Connection], Result], default: Result) -> Result:
+        """What `query` gives on a consistent state; `default` if there is no database. Raises `sqlite3.Error`."""
+        for left in reversed(range(_TRIES)):
+            before = _state(self._path)
+            if before is None or before[0] == 0:
+                return default
+            try:
+                return self._try(query, before, last=left == 0)
+            except _Changed:
+                continue
+        raise AssertionError("the last try does not ask for another")
+
+    def _try(self, query: Callable[[sqlite3.Connection], Result], before: tuple[int, int], last: bool) -> Result:
+        if last or not self._has_log():
+            try:
+                result = self._on(f"file:{quote(os.fsencode(self._path))}?mode=ro&immutable=1", query)
+            except sqlite3.Error:
+                if last or _state(self._path) == before:
+                    raise
+                raise _Changed from None
+            # Nothing locks out a writer here, so one may have moved pages under the query.
+            if not last and _state(self._path) != before:
+                raise _Changed
+            return result
+        if os.path.exists(self._path + "-shm"):
+            try:
+                return self._on(f"file:{quote(os.fsencode(self._path))}?mode=ro", query)
+            except sqlite3.OperationalError as error:
+                if is_damage(error):
+                    raise
+        return self._on_copy(query, before)
+
+    def _has_log(self) -> bool:
+        """Whether part of the state is still outside the main file."""
+        return any((_state(self._path + suffix) or (0, 0))[0] for suffix in ("-wal", "-journal"))
+
+    def _on(self, uri: str, query: Callable[[sqlite3.Connection], Result]) -> Result:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            version = _version(connection, self._path)
+            if version == VERSION:
+                return query(connection)
+        finally:
+            connection.close()
+        return self._on_copy(query, _state(self._path))
+
+    def _on_copy(self, query: Callable[[sqlite3.Connection], Result], before: tuple[int, int] | None) -> Result:
+        """For what needs writing to be read at all: a log without its index, an older schema."""
+        with tempfile.TemporaryDirectory(prefix="flowmake-") as folder:
+            copy = os.path.join(folder, "state.db")
+            try:
+                for suffix in ("", "-wal", "-journal"):
+                    if os.path.exists(self._path + suffix):
+                        shutil.copyfile(self._path + suffix, copy + suffix)
+            except OSError as error:
+                raise StateError(f"cannot read the state file `{self._path}`: {error.strerror or error}") from error
+            if _state(self._path) != before:
+                raise _Changed
+            connection = open_for_writing(copy)
+            try:
+                return query(connection)
+            finally:
+                connection.close()
+
+
+class _Changed(Exception):
+    """The database was written to while it was read."""
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """Size and mtime_ns of a file, None if there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

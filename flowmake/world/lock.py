@@ -1,0 +1,117 @@
+"""One writer per root: a kernel lock on a file that is never unlinked. Unaware of what is written under it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from flowmake.core.errors import LockBusy, StateError, UsageError
+from flowmake.core.text import safe_line
+
+POLL = 0.05
+"""Seconds between two looks at a busy lock."""
+
+
+def patience(mode: str) -> float:
+    """Seconds to wait for a busy lock: 0 for `fail` and `skip`, endless for `wait`. Raises `UsageError`."""
+    kind, _, seconds = mode.partition("=")
+    if mode in ("fail", "skip"):
+        return 0.0
+    if mode == "wait":
+        return math.inf
+    try:
+        wait = float(seconds)
+        if kind == "wait" and wait >= 0:
+            return wait
+    except ValueError:
+        wait = math.nan
+    raise UsageError(f"unknown lock mode `{safe_line(mode)}`", "use `wait`, `wait=SECONDS`, `fail` or `skip`")
+
+
+class RootLock:
+    """The lock, held until `release` (or until the process dies, however it dies)."""
+
+    def __init__(self, lock: FileLock, holder: str) -> None:
+        self._lock = lock
+        self._holder = holder
+
+    def release(self) -> None:
+        """Let others write; a second call does nothing."""
+        if self._lock.is_locked:
+            with suppress(FileNotFoundError):
+                os.unlink(self._holder)
+            self._lock.release()
+
+    def __enter__(self) -> RootLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def acquire(
+    path: str, mode: str = "wait", notice: Callable[[str], None] = lambda text: None, argv: Sequence[str] | None = None
+) -> RootLock | None:
+    """Lock the file at `path` (its folder must exist); None if it is busy and `mode` is `skip`.
+
+    `notice` is told who holds the lock before waiting begins. `argv` is what others are told of this process.
+    Raises `LockBusy` with the holder, `StateError` where the file cannot be locked.
+    """
+    wait = patience(mode)
+    lock = FileLock(path, thread_local=False)
+    if not _try(lock, path, 0.0):
+        if mode == "skip":
+            return None
+        holder = describe_holder(path)
+        if wait:
+            notice(f"waiting for {holder}")
+        if not wait or not _try(lock, path, wait):
+            raise LockBusy(f"{describe_holder(path)} is at work here", "`--lock wait` waits for it to end")
+    _write_holder(path, sys.argv if argv is None else argv)
+    return RootLock(lock, _holder_path(path))
+
+
+def _try(lock: FileLock, path: str, seconds: float) -> bool:
+    try:
+        lock.acquire(timeout=-1 if seconds == math.inf else seconds, poll_interval=POLL)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise StateError(f"cannot lock `{path}`: {error.strerror or error}") from error
+    return True
+
+
+def _holder_path(path: str) -> str:
+    # A file of its own, since some versions of the lock library empty the lock file when merely trying.
+    return path + ".holder"
+
+
+def _write_holder(path: str, argv: Sequence[str]) -> None:
+    told = {"pid": os.getpid(), "since": time.time(), "argv": list(argv)}
+    try:
+        with open(_holder_path(path), "w", encoding="ascii") as file:
+            json.dump(told, file)
+    except OSError as error:
+        raise StateError(f"cannot write `{_holder_path(path)}`: {error.strerror or error}") from error
+
+
+def describe_holder(path: str) -> str:
+    """Who holds the lock, for a sentence: `another flowmake (pid 7, since 2026-01-31 12:00:00: flowmake run)`."""
+    try:
+        with open(_holder_path(path), encoding="ascii") as file:
+            told = json.load(file)
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(told["since"]))
+        return f"another flowmake (pid {told['pid']:d}, since {since}: {safe_line(shlex.join(told['argv']))})"
+    except (OSError, ValueError, TypeError, KeyError):  # just begun, just over, or cut short by a crash
+        return "another flowmake"

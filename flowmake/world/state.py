@@ -1,0 +1,104 @@
+"""Where state is kept: the folder, its creation, and the names of what lies in it. Reads none of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+
+from xxhash import xxh3_64_hexdigest
+
+from flowmake.core.errors import StateError
+
+FOLDER = ".flowmake"
+VARIABLE = "FLOWMAKE_STATE_DIR"
+
+_LONGEST = 200
+"""Bytes of a log's name: file systems allow 255, and tools like to append to them."""
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,@=+-")
+
+_CACHE_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder holds the state of flowmake; deleting it only makes everything stale.\n"
+    "# For information about cache folder tags see https://bford.info/cachedir/\n"
+)
+
+
+class StateDir:
+    """The state folder of one root; nothing is created before `create`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.database = os.path.join(path, "state.db")
+        self.lock = os.path.join(path, "lock")
+        self.runs = os.path.join(path, "runs")
+
+    def create(self) -> None:
+        """Make the folder, with the files that keep it out of git and out of backups. Raises `StateError`."""
+        try:
+            os.makedirs(self.path, exist_ok=True)
+            for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", _CACHE_TAG)):
+                file = os.path.join(self.path, name)
+                if not os.path.exists(file):
+                    with open(file, "w", encoding="ascii") as stream:
+                        stream.write(text)
+        except OSError as error:
+            hint = f"set {VARIABLE} to a folder that can be written to"
+            raise StateError(
+                f"cannot write to the state folder `{self.path}`: {error.strerror or error}", hint
+            ) from error
+
+    def run_folder(self, run: str) -> str:
+        """What belongs to one run."""
+        return os.path.join(self.runs, run)
+
+    def events(self, run: str) -> str:
+        """The events of one run, as JSON Lines."""
+        return os.path.join(self.runs, run, "events.jsonl")
+
+    def log(self, run: str, task: str) -> str:
+        """The log of one task in one run."""
+        return os.path.join(self.runs, run, "logs", log_name(task))
+
+    def create_run(self, run: str) -> None:
+        """Make the folders for events and logs of a run. Raises `StateError`."""
+        try:
+            os.makedirs(os.path.join(self.runs, run, "logs"), exist_ok=True)
+        except OSError as error:
+            raise StateError(f"cannot make `{self.run_folder(run)}`: {error.strerror or error}") from error
+
+    def remove_runs(self, runs: list[str]) -> None:
+        """Remove what belongs to these runs; what resists is left."""
+        for run in runs:
+            shutil.rmtree(self.run_folder(run), ignore_errors=True)
+
+
+def locate(root: str, environ: Mapping[str, str]) -> StateDir:
+    """The state folder for `root` (absolute): inside it, or below `FLOWMAKE_STATE_DIR` under a name of its own.
+
+    A relative `FLOWMAKE_STATE_DIR` is relative to the root, so that it does not depend on where flowmake was called.
+    """
+    moved = environ.get(VARIABLE, "")
+    if not moved:
+        return StateDir(os.path.join(root, FOLDER))
+    real = os.path.realpath(root)
+    name = _quoted(os.path.basename(real))[:_LONGEST]
+    return StateDir(os.path.join(root, os.path.expanduser(moved), f"{name}-{xxh3_64_hexdigest(os.fsencode(real))}"))
+
+
+def log_name(task: str, folds_case: bool = sys.platform == "darwin") -> str:
+    """A file name for the log of a task: different for different tasks, readable, and never too long.
+
+    `folds_case`: the file system takes `A` and `a` for the same name.
+    """
+    name = _quoted(task)
+    if len(name) <= _LONGEST and not (folds_case and name != name.lower()):
+        return name + ".log"
+    return f"{name[: _LONGEST - 17]}~{xxh3_64_hexdigest(task.encode('utf-8', 'surrogateescape'))}.log"
+
+
+def _quoted(text: str) -> str:
+    """Percent-encoded where a character could mean something to a file system or a shell."""
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in text.encode("utf-8", "surrogateescape"))
