@@ -15,12 +15,12 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Signals:
     """While entered in the main thread, SIGINT, SIGTERM and SIGHUP are recorded instead of acting.
 
-    `first` is the first that came (None: none), `count` how many. What was ignored on entry (nohup, a background
-    job) stays ignored. In another thread Python cannot install handlers: then nothing is ever recorded.
+    `first` is the number of the first that came (0: none), `count` how many. What was ignored on entry (nohup, a
+    background job) stays ignored. In another thread Python cannot install handlers: then nothing is ever recorded.
     """
 
     def __init__(self) -> None:
-        self.first: int | None = None
+        self.first = 0
         self.count = 0
         self._before: dict[int, Any] = {}
         self._pipe: tuple[int, int] | None = None
@@ -55,7 +55,7 @@ class Signals:
 
     def _record(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
-        if self.first is None:
+        if not self.first:
             self.first = number
 
     def fileno(self) -> int:
