@@ -39,23 +39,30 @@ class _Column(Generic[E]):
 
     def __init__(self, entries: Iterable[tuple[E, Place]], settle: Callable[[E, str, Place], E]) -> None:
         self._settle: Callable[[E, str, Place], E] = settle
-        self._parts: list[tuple[E, Place, str]] = [(entry, place, _text(entry)) for entry, place in entries]
-        self._varying = any(templates.has_template(text) for _, _, text in self._parts)
-        self._fixed: tuple[E, ...] | None = None
+        self._entries: list[tuple[E, Place, str]] = [(entry, place, _text(entry)) for entry, place in entries]
+        self._fixed: list[list[E] | None] = [None] * len(self._entries)
+        self._whole: tuple[E, ...] | None = None if self._entries else ()
 
     def settled(self, context: Mapping[str, Any], problems: list[Problem]) -> tuple[E, ...]:
         """The field's entries for one instance; what is wrong goes to `problems`."""
-        if self._fixed is not None:
-            return self._fixed
+        if self._whole is not None:
+            return self._whole
         found: list[E] = []
-        for entry, place, text in self._parts:
+        for index, fixed in enumerate(self._fixed):
             try:
-                found += [self._settle(entry, path, place) for path in templates.render_paths(text, context, place)]
+                found += self._settled(index, context) if fixed is None else fixed
             except FlowfileError as error:
                 problems += error.problems
-        if not self._varying:
-            self._fixed = tuple(found)
+        if None not in self._fixed:
+            self._whole = tuple(found)
         return tuple(found)
+
+    def _settled(self, index: int, context: Mapping[str, Any]) -> list[E]:
+        entry, place, text = self._entries[index]
+        found = [self._settle(entry, path, place) for path in templates.render_paths(text, context, place)]
+        if not templates.has_template(text):
+            self._fixed[index] = found
+        return found
 
 
 class _Expander:

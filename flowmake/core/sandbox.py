@@ -217,7 +217,9 @@ def _absent_problem(error: _Absent, context: Mapping[str, Any], place: Place) ->
 def _hint(name: str, known: Iterable[str], intro: str) -> str:
     listed = ", ".join(f"`{each}`" for each in sorted(known))
     guess = nearest(name, known)
-    return "; ".join(part for part in (guess, f"{intro}: {listed}" if listed else "") if part)
+    if guess and listed:
+        return f"{guess} ({intro}: {listed})"
+    return f"{intro}: {listed}" if listed else ""
 
 
 def _members(owner: Any) -> list[str]:
