@@ -13,6 +13,7 @@ from flowmake.core.text import counted, duration, safe_line, safe_text
 Change = Literal["same", "old", "new"]
 
 _DIGITS = 6
+_DIGEST = re.compile(r"^$|^[0-9a-f]+(\+x)?$|^[a-z]+:|^exists$")
 _WORDS = re.compile(r"\s+|[^\s\w]|\w+")
 _DIFF_LIMIT = 2_000
 """Words; beyond, a word diff costs more than it tells, and lines are compared instead."""
@@ -55,7 +56,12 @@ def waiting_sentence(on: Sequence[str], shown: int = 3) -> str:
 
 
 def digest_change(old: str, new: str) -> str:
-    """`3f2a1b → 99ab01`; says what the short forms would hide, such as the executable bit."""
+    """`3f2a1b → 99ab01`; says what the short forms would hide, such as the executable bit.
+
+    Where a remark was recorded instead of a digest, the remark.
+    """
+    if not _DIGEST.search(old):
+        return safe_line(old)
     before, after = short_digest(old), short_digest(new)
     if before != after:
         return f"{before} → {after}"

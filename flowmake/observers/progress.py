@@ -21,7 +21,7 @@ class Running(Struct, gc=False):
 
 
 class Progress:
-    """Counts and an estimate. `durations` are what tasks of the plan took when they last succeeded, in seconds."""
+    """Counts and an estimate. `durations` are what tasks took when they last succeeded, in seconds, by name."""
 
     def __init__(self, durations: Mapping[str, float] | None = None, clock: Callable[[], float] = monotonic) -> None:
         self.total = 0
@@ -29,10 +29,14 @@ class Progress:
         self.failed = 0
         self.jobs = 1
         self.running: dict[str, Running] = {}
+        self._recorded = durations or {}
+        self._mean = sum(self._recorded.values()) / len(self._recorded) if self._recorded else None
         self._clock = clock
-        self._ahead = dict(durations or {})
-        self._ahead_sum = sum(self._ahead.values())
-        self._measured = 0.0
+        self._ahead: dict[str, float | None] = {}
+        self._ahead_sum = 0.0
+        self._ahead_unknown = 0
+        self._ran = 0
+        self._seconds = 0.0
         self._begun = clock()
 
     def on_event(self, event: Event) -> None:
@@ -45,11 +49,12 @@ class Progress:
             case TaskJudged():
                 self._judged(event)
             case TaskStarted():
-                known = self._drop(event.task)
-                estimate = known if event.estimate is None else event.estimate
+                self._drop(event.task)
+                estimate = self._estimate(event.task, event.estimate)
                 self.running[event.task] = Running(event.task, self._clock(), estimate, event.attempt)
             case TaskRetrying():
-                self.running.pop(event.task, None)
+                if task := self.running.pop(event.task, None):
+                    self._put_ahead(event.task, task.estimate)
             case TaskFinished():
                 self._finished(event)
 
@@ -60,22 +65,21 @@ class Progress:
     def remaining(self, now: float) -> float | None:
         """Seconds until the end: the work left spread over the jobs, no less than what the longest one running needs.
 
-        None while nothing is known to go by. What is past its estimate counts as about to end; tasks never timed
-        count as much as the settled ones took on average, fresh ones included.
+        None while nothing is known to go by. What runs past its estimate counts as about to end. Tasks never timed
+        count as the average; of those not judged yet, as many are expected to run as did among the settled ones.
         """
         left = [max((task.estimate or 0.0) - (now - task.started), 0.0) for task in self.running.values()]
-        unknown = self.total - self.done - len(self._ahead) - len(self.running)
-        unknown += sum(task.estimate is None for task in self.running.values())
-        if unknown > 0 and not self.done:
+        unjudged = max(self.total - self.done - len(self.running) - len(self._ahead), 0)
+        unknown = self._ahead_unknown + unjudged * (self._ran / self.done if self.done else 1.0)
+        mean = self._mean if self._mean is not None else self._seconds / self._ran if self._ran else None
+        if mean is None and unknown:
             return None
-        guessed = unknown * self._measured / self.done if unknown > 0 else 0.0
-        return max((self._ahead_sum + sum(left) + guessed) / self.jobs, max(left, default=0.0))
+        return max((self._ahead_sum + sum(left) + unknown * (mean or 0.0)) / self.jobs, max(left, default=0.0))
 
     def _judged(self, event: TaskJudged) -> None:
-        self._drop(event.task)
-        if event.verdict != "fresh" and event.estimate is not None and event.task not in self.running:
-            self._ahead[event.task] = event.estimate
-            self._ahead_sum += event.estimate
+        if event.verdict == "stale" and event.task not in self.running:
+            self._drop(event.task)
+            self._put_ahead(event.task, self._estimate(event.task, event.estimate))
 
     def _finished(self, event: TaskFinished) -> None:
         self._drop(event.task)
@@ -83,12 +87,21 @@ class Progress:
         self.done += 1
         self.total = max(self.total, self.done)
         if event.status in RAN:
-            self._measured += event.seconds
+            self._ran += 1
+            self._seconds += event.seconds
         if event.status in ("failed", "timed_out") and not event.allowed:
             self.failed += 1
 
-    def _drop(self, task: str) -> float | None:
-        estimate = self._ahead.pop(task, None)
-        if estimate is not None:
-            self._ahead_sum -= estimate
-        return estimate
+    def _estimate(self, task: str, given: float | None) -> float | None:
+        return self._recorded.get(task) if given is None else given
+
+    def _put_ahead(self, task: str, estimate: float | None) -> None:
+        self._ahead[task] = estimate
+        self._ahead_sum += estimate or 0.0
+        self._ahead_unknown += estimate is None
+
+    def _drop(self, task: str) -> None:
+        if task in self._ahead:
+            estimate = self._ahead.pop(task)
+            self._ahead_sum -= estimate or 0.0
+            self._ahead_unknown -= estimate is None

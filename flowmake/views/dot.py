@@ -22,6 +22,9 @@ TEXTS = ("dot", "gv")
 FALLBACK = "graphviz-pure"
 """A program from PyPI that takes the arguments of `dot`; it cannot write PDF."""
 
+_MANY = 2_000
+"""Edges; beyond, Graphviz is told to settle for a layout that takes seconds instead of minutes."""
+
 _LABEL_WIDTH = 48
 _TOOLTIP_LENGTH = 2_000
 
@@ -50,6 +53,8 @@ def source(picture: Picture, *, rankdir: str = "LR", legend: bool = True) -> str
     dot.attr("graph", compound="true", newrank="true", label=_escaped(picture.title), labelloc="t")
     dot.attr("node", fontname="Helvetica", fontsize="11", margin="0.12,0.06", height="0.35")
     dot.attr("edge", color="#555555", arrowsize="0.7")
+    if len(picture.edges) > _MANY:
+        dot.attr("graph", nslimit="0.2", nslimit1="0.2", mclimit="0.1", splines="line")
     ids = _ids(picture)
     _add_nodes(dot, picture, ids)
     for edge in picture.edges:
@@ -130,6 +135,7 @@ def _attributes(node: Node) -> dict[str, str]:
         attributes |= _STYLES[node.status]
         if node.kind == "foreach":
             attributes |= {"shape": shape, "style": attributes["style"].replace(",rounded", "")}
+            attributes["penwidth"] = "2" if attributes.pop("peripheries", "") else attributes.get("penwidth", "1")
     return attributes | {"label": _escaped("\n".join(_label(node))), "tooltip": _escaped(_tooltip(node))}
 
 
@@ -169,7 +175,7 @@ def _add_legend(dot: Digraph, picture: Picture) -> None:
             look = {"shape": "box", "fontsize": "9", "height": "0.25", "margin": "0.08,0.03"} | _STYLES[status]
             box.node(f"legend {status}", label=status, **look)
         for left, right in pairwise(shown):
-            box.edge(f"legend {left}", f"legend {right}", style="invis", minlen="0")
+            box.edge(f"legend {left}", f"legend {right}", style="invis")
 
 
 def _ids(picture: Picture) -> dict[tuple[bool, str], str]:

@@ -141,7 +141,9 @@ DEFAULTS = Options()
 def draw(graph: GraphLike, names: Iterable[str], known: Known = NOTHING_KNOWN, options: Options = DEFAULTS) -> Picture:
     """The picture of the tasks called `names` (upstream first) and the edges among them."""
     chosen = dict.fromkeys(names)
-    if not options.expand:
+    if options.expand:
+        chosen = _without_idle_names(graph, chosen)
+    else:
         chosen = dict.fromkeys(chain(chosen, (g for g, members in graph.groups.items() if chosen.keys() & {*members})))
     shown = _owners(graph, chosen, expand=options.expand)
     units: dict[str, list[str]] = {}
@@ -155,6 +157,12 @@ def draw(graph: GraphLike, names: Iterable[str], known: Known = NOTHING_KNOWN, o
 
     files = FileNodes(graph, units, known.reads)
     return Picture((*nodes.values(), *files.nodes.values()), files.edges_with(edges), options.title)
+
+
+def _without_idle_names(graph: GraphLike, chosen: dict[str, None]) -> dict[str, None]:
+    """Once its instances are drawn, the name of a fan-out is drawn only if something waits for it."""
+    waited_for = {upstream for name in chosen for upstream in graph.upstream(name)}
+    return {name: None for name in chosen if name in waited_for or not chosen.keys() & {*graph.groups.get(name, ())}}
 
 
 def _owners(graph: GraphLike, chosen: Iterable[str], *, expand: bool) -> dict[str, str]:
