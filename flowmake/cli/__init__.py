@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from click import Context
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -13,25 +17,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from flowmake.cli.group import flowmake
 
+    ctx: click.Context | None = None
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if "_FLOWMAKE_COMPLETE" in os.environ:
             from flowmake.cli.complete import answer
 
             return answer(flowmake, os.environ["_FLOWMAKE_COMPLETE"])
-        with flowmake.make_context("flowmake", arguments) as ctx:
+        with (ctx := flowmake.make_context("flowmake", arguments)):
             code = flowmake.invoke(ctx)
         sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except Exception as error:
-        return _explain(error)
+        return _explain(error, ctx)
     except KeyboardInterrupt as error:
-        return _explain(error)
+        return _explain(error, ctx)
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: BaseException) -> int:
+def _explain(error: BaseException, ctx: Context | None) -> int:
     from flowmake.cli.failures import explain
 
-    return explain(error)
+    return explain(error, ctx)

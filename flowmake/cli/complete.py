@@ -1,4 +1,4 @@
-"""What may stand in place of a half-typed word: tasks, instances, outputs, tags. Says nothing when anything is wrong."""
+"""What may stand in place of a half-typed word: tasks, instances, outputs, tags. Quiet when anything is wrong."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _graph(ctx: click.Context) -> Graph | None:
     from flowmake.cli.options import open_project
 
     try:
-        return open_project(ctx).graph
+        return open_project(ctx).graph()
     except Exception:  # whatever it is, the middle of a command line is no place to hear of it
         return None
 

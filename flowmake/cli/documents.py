@@ -165,21 +165,23 @@ class GraphDocument(Struct, kw_only=True):
 
 
 class ProblemPlace(Struct):
-    """A place in a Flowfile; lines and columns from 1."""
+    """A further place that has to do with a problem. Lines and columns from 1; null where they are not known."""
 
-    file: str
-    line: int
-    column: int
-    width: int
-    label: str
+    file: str | None
+    line: int | None
+    column: int | None
+    message: str
 
 
 class ProblemFound(Struct):
     """One thing wrong in a Flowfile."""
 
+    file: str | None
+    line: int | None
+    column: int | None
     message: str
     hint: str
-    places: list[ProblemPlace]
+    notes: list[ProblemPlace]
 
 
 class CheckDocument(Struct, kw_only=True):
@@ -287,6 +289,13 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "lineage": LineageDocument,
     "doctor": DoctorDocument,
 }
+
+
+def problems(found: list[dict[str, Any]]) -> list[ProblemFound]:
+    """Problems in their JSON form, as structs."""
+    from msgspec import convert
+
+    return convert(found, list[ProblemFound])
 
 
 def json_schema(name: str) -> dict[str, Any]:

@@ -15,13 +15,14 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
-def explain(error: BaseException) -> int:
+def explain(error: BaseException, ctx: click.Context | None) -> int:
     """Say on stderr what `error` means to a user and return the exit code."""
     match error:
         case FlowfileError():
+            from flowmake.cli.options import read_source
             from flowmake.core.positions import render
 
-            _say(render(error.problems, _read_text))
+            _say(render(error.problems, read_source(ctx)))
             return error.exit_code
         case FlowmakeError():
             _say(_with_hint(error.message, error.hint))
@@ -59,11 +60,6 @@ def _silence_stdout() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
-
-
-def _read_text(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
 
 
 def _crash(error: BaseException) -> int:

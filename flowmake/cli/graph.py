@@ -12,7 +12,7 @@ from flowmake.cli.options import flow_options, open_project, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
-    from flowmake.build import Project
+    from flowmake.core.plan import Plan
     from flowmake.views.picture import Known, Picture
 
 FORMATS = ("dot", "mermaid", "text", "json")
@@ -49,14 +49,15 @@ def command(
     from flowmake.views import picture
 
     project = open_project(ctx)
-    names, known = _judged(project, targets)
+    plan = project.plan(targets or tuple(project.flow.declarations))
+    known = _known(plan, running=project.is_running())
     options = picture.Options(
         expand=expand,
         files=files,
         cluster="include" if cluster == "include" else "tag" if cluster else "",
         title=project.flow.name,
     )
-    drawn = picture.draw(project.graph, names, known, options)
+    drawn = picture.draw(plan.graph, plan.order, known, options)
     if output is None:
         sys.stdout.write(_text(drawn, form or "dot", direction))
     else:
@@ -64,15 +65,12 @@ def command(
     return 0
 
 
-def _judged(project: Project, targets: tuple[str, ...]) -> tuple[list[str], Known]:
-    """The tasks to draw, upstream first, and what is known of them; all tasks without targets."""
+def _known(plan: Plan, *, running: bool) -> Known:
     from flowmake.cli.states import state_of
     from flowmake.views.picture import Known
 
-    plan = project.plan(targets or tuple(project.flow.declarations))
-    running = project.is_running()
     tasks = list(plan.tasks())
-    return list(plan.order), Known(
+    return Known(
         statuses={j.task.name: state_of(j, running=running) for j in tasks},
         commands={j.task.name: j.facts.recipe.text for j in tasks if j.facts.recipe is not None},
         reads={j.task.name: [*j.facts.inputs, *sorted(j.facts.unsettled)] for j in tasks},

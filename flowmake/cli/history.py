@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -33,15 +34,17 @@ def command(ctx: click.Context, run: str | None, limit: int, as_json: bool) -> i
     from flowmake.cli import documents
 
     project = open_project(ctx)
-    records = [find_run(project.store, run)] if run else project.store.runs(limit)
     running = project.is_running()
+    with closing(project.store) as store:
+        records = [find_run(store, run)] if run else store.runs(limit)
+        detailed = as_json or run is not None
+        runs = [_past(record, store.tasks_of(record.id) if detailed else [], running=running) for record in records]
     if as_json:
-        runs = [_past(record, project.store.tasks_of(record.id), running=running) for record in records]
         documents.write(documents.HistoryDocument(runs=runs))
     elif run:
-        _print_tasks(_past(records[0], project.store.tasks_of(records[0].id), running=running))
+        _print_tasks(runs[0])
     else:
-        _print_runs([_past(record, [], running=running) for record in records])
+        _print_runs(runs)
     return 0
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, tag: str | None, as_json: bool) -> int:
     from flowmake.cli import documents
 
-    graph = open_project(ctx).graph
+    graph = open_project(ctx).graph()
     declarations = [d for d in graph.flow.declarations.values() if tag is None or tag in d.tags]
     tasks = [_listed(declaration, graph) for declaration in declarations]
     if as_json:

@@ -66,7 +66,7 @@ file_option = click.option(
     metavar="FILE",
     expose_value=False,
     callback=_remember(_FILE),
-    type=click.Path(dir_okay=False),
+    type=click.Path(),
     help="The Flowfile; otherwise searched from here upwards.",
 )
 set_option = click.option(
@@ -143,3 +143,19 @@ def open_project(ctx: click.Context) -> Project:
     from flowmake.build import load
 
     return load(flowfile_given(ctx), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
+
+
+def read_source(ctx: click.Context | None) -> Callable[[str], str | None]:
+    """Reads files as places in Flowfiles name them: relative to the root, which need not be the current folder."""
+    from flowmake import wiring
+
+    root = os.path.dirname(wiring.find_flowfile(flowfile_given(ctx) if ctx is not None else None))
+
+    def read(path: str) -> str | None:
+        try:
+            with open(os.path.join(root, path), encoding="utf-8", errors="replace", newline="") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    return read

@@ -1,0 +1,72 @@
+"""`flowmake lineage`: which task, command and inputs made a file, when, by whom, transitively. Reads records only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from flowmake.cli.options import flow_options, json_option, open_project
+from flowmake.cli.table import help_of
+
+if TYPE_CHECKING:
+    from flowmake.build import Project
+    from flowmake.cli.documents import FileOrigin
+
+
+@click.command("lineage", help=help_of("lineage", "Follows the inputs back to the files that no task made."))
+@click.argument("path", type=click.Path())
+@json_option
+@flow_options
+@click.pass_context
+def command(ctx: click.Context, path: str, as_json: bool) -> int:
+    from flowmake.cli import documents
+    from flowmake.cli.output import say
+
+    project = open_project(ctx)
+    files = _trace_back(project, path)
+    if as_json:
+        documents.write(documents.LineageDocument(path=files[0].path, files=files))
+    else:
+        for origin in files:
+            for line in _lines(origin):
+                say(line)
+    return 0
+
+
+def _trace_back(project: Project, path: str) -> list[FileOrigin]:
+    from flowmake import wiring
+    from flowmake.cli.ancestry import ancestry
+    from flowmake.core.errors import UsageError
+    from flowmake.core.patterns import normalise
+
+    with closing(wiring.open_store(project.state, read_only=True)) as store:
+        disk = wiring.open_files(project.flow.root, project.state, store)
+        runs = {run.id: run for run in store.runs()}
+        files = list(ancestry(normalise(project.here + path), store.traces(), runs, disk.digest))
+    if not files[0].task and not files[0].now:
+        raise UsageError(f"`{path}` does not exist, and no recorded run made it")
+    return files
+
+
+def _lines(origin: FileOrigin) -> Iterator[str]:
+    from flowmake.core.text import duration, safe_line, safe_text
+    from flowmake.core.wording import short_digest
+
+    edited = ", edited since" if origin.edited and origin.now else ", no longer there" if origin.edited else ""
+    yield f"{safe_line(origin.path)} ({short_digest(origin.digest)}{edited})"
+    if not origin.task:
+        yield "  made by   no recorded task"
+        return
+    took = "" if origin.seconds is None else f" in {duration(origin.seconds)}"
+    yield f"  made by   {safe_line(origin.task)}, {origin.finished}{took}, run {origin.run}"
+    if origin.user or origin.host:
+        yield f"  for       {safe_line(origin.user)}@{safe_line(origin.host)}"
+    if origin.commit:
+        yield f"  commit    {origin.commit}"
+    for index, line in enumerate(safe_text(origin.command).splitlines()):
+        yield f"  {'' if index else 'recipe':<9} {line}"
+    for index, name in enumerate(origin.inputs):
+        yield f"  {'' if index else 'from':<9} {safe_line(name)}"

@@ -1,0 +1,124 @@
+"""`flowmake log`: what tasks printed, as bytes, as they printed them. Reads records and logs, judges nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import IO, TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+from flowmake.cli.options import flow_options, open_project, task_argument
+from flowmake.cli.table import help_of
+
+if TYPE_CHECKING:
+    from flowmake.build import Project
+    from flowmake.core.ports import Store
+
+PAUSE = 0.1
+"""Seconds between two looks at a log that may grow."""
+CHUNK = 1 << 16
+
+
+class Log(Struct, frozen=True):
+    """The log of one task in one run."""
+
+    task: str
+    run: str
+    path: str
+
+
+@click.command(
+    "log",
+    help=help_of("log", "With TASK: its last log, or those of all its instances. Without: all logs of the last run."),
+)
+@task_argument(required=False)
+@click.option("--run", metavar="RUN", help="The logs of this run: an id, the beginning of one, or `last`.")
+@click.option("-f", "--follow", is_flag=True, help="Go on printing while the task runs.")
+@flow_options
+@click.pass_context
+def command(ctx: click.Context, task: str | None, run: str | None, follow: bool) -> int:
+    from flowmake.core.errors import UsageError
+
+    project = open_project(ctx)
+    with closing(project.store) as store:
+        logs = list(_find(project, store, task, run))
+    if not logs:
+        asked = f" of `{task}`" if task else ""
+        raise UsageError(f"there is no log{asked}", "`flowmake history` lists what was run")
+    if follow:
+        if len(logs) != 1:
+            raise UsageError(f"only one log can be followed, and this means {len(logs)}", "name one task")
+        _follow(project, logs[0])
+    else:
+        _print(logs)
+    return 0
+
+
+def _find(project: Project, store: Store, task: str | None, run: str | None) -> Iterator[Log]:
+    """The logs asked for that are still there, in the order in which the tasks ended; what runs now comes last."""
+    from flowmake.cli.history import find_run
+
+    if run is None and task is not None:
+        found = {name: last.run for name, last in store.attempts().items() if _is_of(name, task)}
+        found = found or {record.task: record.run for record in store.records_of(task, 1)}
+    elif run is None and not store.runs(1):
+        found = {}
+    else:
+        chosen = find_run(store, run or "last").id
+        names = [record.task for record in store.tasks_of(chosen)]
+        names += [name for name, last in store.attempts().items() if last.run == chosen and last.status == "running"]
+        found = {name: chosen for name in names if task is None or _is_of(name, task)}
+    for name, chosen in found.items():
+        path = project.state.log(chosen, name)
+        if os.path.exists(path):
+            yield Log(name, chosen, path)
+
+
+def _is_of(name: str, task: str) -> bool:
+    return name == task or name.startswith(task + "@")
+
+
+def _print(logs: list[Log]) -> None:
+    """One log as it is; several with a heading each."""
+    for index, log in enumerate(logs):
+        if len(logs) > 1:
+            sys.stdout.write(f"{chr(10) if index else ''}==> {log.task} <==\n")
+        sys.stdout.flush()
+        with _open(log) as file:
+            _copy(file)
+
+
+def _open(log: Log) -> IO[bytes]:
+    from flowmake.core.errors import StateError
+
+    try:
+        return open(log.path, "rb")
+    except OSError as error:
+        raise StateError(f"cannot read the log `{log.path}`: {error.strerror}") from error
+
+
+def _copy(file: IO[bytes]) -> None:
+    while chunk := file.read(CHUNK):
+        sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def _follow(project: Project, log: Log) -> None:
+    """Copy until the task is no longer running; asked before the last look, so that its end is not missed."""
+    with _open(log) as file:
+        while _is_running(project, log):
+            _copy(file)
+            time.sleep(PAUSE)
+        _copy(file)
+
+
+def _is_running(project: Project, log: Log) -> bool:
+    """Recorded as running, and some flowmake is alive to run it."""
+    with closing(project.store) as store:
+        last = store.attempts().get(log.task)
+    return last is not None and last.run == log.run and last.status == "running" and project.is_running()

@@ -1,0 +1,92 @@
+"""Who listens to a run started from the command line: chosen from options and terminal. Prints nothing itself."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, closing
+from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
+
+from flowmake.core.errors import StateError
+from flowmake.world.terminal import is_interactive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowmake.build import Project
+    from flowmake.core.ports import Observer
+
+
+class Wishes(Struct, frozen=True):
+    """What the options say about being told of a run. `progress`: `auto`, `plain`, `none`; `events`: a file or `-`."""
+
+    progress: str = "auto"
+    quiet: bool = False
+    verbose: bool = False
+    events: str = ""
+
+
+def default_lock() -> str:
+    """A person can wait; a script had better hear at once."""
+    return "wait" if is_interactive(sys.stderr) else "fail"
+
+
+def confirmer() -> Callable[[str, str], bool] | None:
+    """Asks on the terminal, if there is one to ask on."""
+    if not (sys.stdin.isatty() and is_interactive(sys.stderr)):
+        return None
+
+    def confirm(task: str, question: str) -> bool:
+        import click
+
+        from flowmake.core.text import safe_line
+
+        return click.confirm(f"{safe_line(task)}: {safe_line(question)}", err=True)
+
+    return confirm
+
+
+def observers(project: Project, wishes: Wishes, stack: ExitStack) -> list[Observer]:
+    """The listeners, in the order in which they are to hear and to close. `stack` closes the files they write to."""
+    from flowmake.observers.summary import Summary
+
+    found: list[Observer] = []
+    if wishes.events:
+        from flowmake.observers.jsonl import Jsonl
+
+        name = "stdout" if wishes.events == "-" else f"`{wishes.events}`"
+        found.append(Jsonl(_event_stream(wishes.events, stack), _warn, name))
+    if wishes.progress != "none":
+        found.append(_progress(project, wishes))
+    found.append(Summary(sys.stderr, quiet=wishes.quiet))
+    return found
+
+
+def _progress(project: Project, wishes: Wishes) -> Observer:
+    """A live display where there is a terminal for it, which questions to the user would tear apart."""
+    declarations = project.flow.declarations.values()
+    asks = any(declaration.confirm for declaration in declarations)
+    if wishes.progress == "auto" and not wishes.quiet and not asks and is_interactive(sys.stderr):
+        from flowmake.observers.console import Console
+
+        with closing(project.store) as store:
+            durations = {name: trace.seconds for name, trace in store.traces().items()}
+        owners = {name for name, task in project.graph().tasks.items() if task.declared.console}
+        return Console(sys.stderr, verbose=wishes.verbose, durations=durations, owners=owners)
+    from flowmake.observers.plain import Plain
+
+    return Plain(sys.stderr, quiet=wishes.quiet, verbose=wishes.verbose)
+
+
+def _event_stream(events: str, stack: ExitStack) -> IO[bytes]:
+    if events == "-":
+        return sys.stdout.buffer
+    try:
+        return stack.enter_context(open(events, "ab"))
+    except OSError as error:
+        raise StateError(f"cannot write events to `{events}`: {error.strerror}") from error
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")

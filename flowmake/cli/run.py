@@ -1,0 +1,145 @@
+"""`flowmake run`: what is stale is run. Turns options into a run with its observers; decides nothing about tasks."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowmake.cli import profile
+from flowmake.cli.options import flow_options, open_project, targets_argument
+from flowmake.cli.table import help_of
+
+if TYPE_CHECKING:
+    from flowmake.build import Project, RunOptions
+
+LOCK = re.compile(r"wait(=\d+(\.\d+)?)?|fail|skip", re.ASCII)
+_MORE = """\
+TARGET is a task, `task@instance`, a glob over such names, `tag:NAME`, or the path of an output; `./path` is always a
+path. Without any: what `[flow] default` says, or every task that no other task needs.
+
+Exit codes: 0 done or nothing to do, 1 a task failed, 2 usage or Flowfile error, 4 state or I/O error, 75 another
+flowmake is at work, 124 only timeouts failed, 128+N stopped by signal N.
+"""
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    from flowmake.core.units import DURATION_FORMS, seconds
+
+    try:
+        return None if value is None else seconds(float(value) if value.replace(".", "", 1).isdigit() else value)
+    except ValueError:
+        raise click.BadParameter(f"`{value}` is not {DURATION_FORMS}", ctx, param) from None
+
+
+def _lock(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value and not LOCK.fullmatch(value):
+        raise click.BadParameter(f"`{value}` is none of `wait`, `wait=SECONDS`, `fail`, `skip`", ctx, param)
+    return value
+
+
+_FLAGS = (
+    click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="How many at once; else by cores."),
+    click.option("-k", "--keep-going", is_flag=True, help="After a failure, go on with what does not depend on it."),
+    click.option("--fail-fast", is_flag=True, help="After a failure, stop the others at once."),
+    click.option("-n", "--dry-run", is_flag=True, help="Only tell what would run, and why."),
+    click.option("-B", "--force", is_flag=True, help="Run everything, fresh or not."),
+    click.option(
+        "--force-task", "force_tasks", metavar="TASK", multiple=True, help="Run TASK, fresh or not; repeatable."
+    ),
+    click.option("--only", is_flag=True, help="Only the targets themselves, not what they need."),
+    click.option("--failed", is_flag=True, help="Only tasks whose last run failed, and what they need."),
+    click.option("-y", "--yes", is_flag=True, help="Say yes to every task that asks for confirmation."),
+    click.option(
+        "--deadline", metavar="TIME", callback=_seconds, help="Stop when the run has taken this long: `90`, `1h30m`."
+    ),
+    click.option("--executor", metavar="NAME", default="", help="Run every task by this executor."),
+    click.option(
+        "--lock",
+        metavar="HOW",
+        default="",
+        callback=_lock,
+        help="While another run is on: wait[=SECONDS], fail or skip.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Silent unless something fails."),
+    click.option("-v", "--verbose", is_flag=True, help="Tell reasons and commands, too."),
+    click.option(
+        "--progress", type=click.Choice(["auto", "plain", "none"]), default="auto", help="How progress is shown."
+    ),
+    click.option("--events", metavar="FILE", default="", help="Write events as JSON Lines to FILE, or `-` for stdout."),
+    click.option(
+        "--profile",
+        metavar="PROFILE",
+        is_eager=True,
+        expose_value=False,
+        callback=profile.apply,
+        help="Take options from a TOML file, or from the one of this name in ~/.config/flowmake/profiles.",
+    ),
+)
+
+
+def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_FLAGS):
+        command = option(command)
+    return command
+
+
+@click.command("run", help=help_of("run", _MORE))
+@targets_argument()
+@_run_options
+@flow_options
+@click.pass_context
+def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> int:
+    from flowmake.build import RunOptions
+    from flowmake.cli.observing import default_lock
+
+    if given["keep_going"] and given["fail_fast"]:
+        raise click.UsageError("`--keep-going` and `--fail-fast` contradict each other", ctx)
+    names = {name: given[name] for name in RunOptions.__struct_fields__ if name in given}
+    settled = {"jobs": given["jobs"] or 0, "lock": given["lock"] or default_lock(), "argv": ("flowmake", *sys.argv[1:])}
+    options = RunOptions(**{**names, **settled})
+    project = open_project(ctx)
+    if given["dry_run"]:
+        return _preview(project, targets, options, verbose=given["verbose"])
+    return _run(project, targets, options, given)
+
+
+def _run(project: Project, targets: tuple[str, ...], options: RunOptions, given: dict[str, Any]) -> int:
+    from flowmake.cli.observing import Wishes, confirmer, observers
+    from flowmake.cli.output import note
+
+    wishes = Wishes(**{name: given[name] for name in Wishes.__struct_fields__})
+    with ExitStack() as stack:
+        listeners = observers(project, wishes, stack)
+        say = (lambda text: None) if wishes.quiet else note
+        end = project.run(targets, options, listeners, confirmer(), say)
+    if end is None:
+        say("another flowmake is at work here; skipped")
+        return 0
+    return end.exit_code
+
+
+def _preview(project: Project, targets: tuple[str, ...], options: RunOptions, *, verbose: bool) -> int:
+    """What would run, with the reasons: the same verdicts that a run would find."""
+    from flowmake.cli.output import note, say
+    from flowmake.core.staleness import Fresh, Waiting
+    from flowmake.core.text import counted, safe_line, safe_text
+    from flowmake.views.reasons import verdict_lines
+
+    judged = list(project.plan(targets, options).tasks())
+    stale = [judgement for judgement in judged if not isinstance(judgement.verdict, Fresh)]
+    for judgement in stale:
+        say(safe_line(judgement.task.name))
+        for line in verdict_lines(judgement.verdict):
+            say(f"  {line}")
+        if verbose and judgement.facts.recipe is not None:
+            for line in safe_text(judgement.facts.recipe.text).splitlines():
+                say(f"  $ {line}")
+    waiting = sum(isinstance(judgement.verdict, Waiting) for judgement in stale)
+    perhaps = f", {waiting} of them only if what they wait on comes out changed" if waiting else ""
+    note(f"{len(stale)} of {counted(len(judged), 'task')} would run{perhaps}" if stale else "nothing to do")
+    return 0
