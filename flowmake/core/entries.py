@@ -8,8 +8,8 @@ from typing import Any
 from flowmake.core import schema_fields
 from flowmake.core.errors import Problem
 from flowmake.core.model import Input, Output
+from flowmake.core.scalars import Report, check_name
 from flowmake.core.source import Place
-from flowmake.core.values import Report, check_name
 
 
 def inputs(entries: schema_fields.Inputs, place: Place, report: Report) -> tuple[Input, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowmake.core import declarations, dotenv, params, tomltext, values
+from flowmake.core import declarations, dotenv, params, scalars, tomltext
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.includes import World, include
 from flowmake.core.model import Declaration, Flow, Hooks
@@ -46,7 +46,7 @@ def _load(root: str, file: str, world: World, given: Mapping[str, object]) -> Fl
         default=table.flow.default,
         shell=_shell(file, table.flow.shell, parts),
         params=_params(world, given, parts),
-        env=values.variables(table.env, Place(file, ("env",)), parts.report),
+        env=scalars.variables(table.env, Place(file, ("env",)), parts.report),
         dotenv=_dotenv(file, table.flow.dotenv, world, parts),
         pools=parts.pools,
         resources=_totals(parts),
@@ -82,7 +82,7 @@ def _params(world: World, given: Mapping[str, object], parts: Parts) -> dict[str
     defaults = {name: params.plain(value) for name, value in parts.params.items()}
     places = {name: parts.places["params", name] for name in defaults}
     for name, place in places.items():
-        values.check_name(name, place.key(), parts.report)
+        scalars.check_name(name, place.key(), parts.report)
     settled, problems = params.settle(defaults, places, world.environ, given)
     if not parts.partial:
         parts.problems += problems
@@ -113,9 +113,9 @@ def _dotenv(file: str, names: tuple[str, ...], world: World, parts: Parts) -> di
 def _totals(parts: Parts) -> dict[str, int]:
     for section in ("pools", "resources"):
         for name in getattr(parts, section):
-            values.check_name(name, parts.places[section, name].key(), parts.report)
+            scalars.check_name(name, parts.places[section, name].key(), parts.report)
     return {
-        name: values.amount(value, parts.places["resources", name], parts.report)
+        name: scalars.amount(value, parts.places["resources", name], parts.report)
         for name, value in parts.resources.items()
     }
 
@@ -128,7 +128,7 @@ def _declarations(file: str, parts: Parts) -> dict[str, Declaration]:
         place = parts.places["tasks", name]
         include = "" if place.file == file else place.file
         declared[name] = task = declarations.declare(name, table, place, include, parts.report)
-        values.check_name(name, place, parts.report)
+        scalars.check_name(name, place, parts.report)
         if task.pool or task.resources:
             _check_limits(task, parts.defaults, parts)
     return declared
@@ -140,7 +140,7 @@ def _check_limits(task: Declaration, defaults: Declaration | None, parts: Parts)
         return
     pools, resources = parts.pools.keys() | parts.spoilt, parts.resources.keys() | parts.spoilt | {"cpu"}
     own_pool = task.pool if not defaults or task.pool != defaults.pool else ""
-    if own_pool and own_pool not in pools and not values.is_template(own_pool):
+    if own_pool and own_pool not in pools and not scalars.is_template(own_pool):
         place = task.place.at("pool")
         hint = did_you_mean(task.pool, parts.pools) or f"add `{task.pool} = 1` under `[pools]`"
         parts.report(Problem(f"no pool `{task.pool}`", (place,), hint))

@@ -28,6 +28,7 @@ class World(Struct, frozen=True):
 def include(
     file: str, entries: tuple[str | schema.IncludeProgram, ...], defaults: dict[str, Any], world: World, parts: Parts
 ) -> None:
+    """Add what every included file and program defines to `parts`."""
     for index, entry in enumerate(entries):
         place = Place(file, ("flow", "include", index))
         found = _files(entry, place, world, parts) if isinstance(entry, str) else _printed(entry, place, world, parts)
@@ -43,7 +44,7 @@ def _include_text(name: str, text: str, defaults: dict[str, Any], parts: Parts) 
     try:
         raw = tomltext.parse(name, text)
     except FlowfileError as error:
-        parts.problems += error.problems
+        parts.lose(*error.problems)
         return
     for key in [key for key in raw if key in schema.FlowfileTable.__struct_fields__ and key not in _INCLUDABLE]:
         what = f"an included file cannot define `{key}`"
@@ -56,17 +57,16 @@ def _include_text(name: str, text: str, defaults: dict[str, Any], parts: Parts) 
 def _files(pattern: str, place: Place, world: World, parts: Parts) -> Iterator[tuple[str, str]]:
     names = sorted(world.glob(pattern)) if _GLOB & set(pattern) else [pattern]
     if not names:
-        parts.partial = True
-        parts.report(Problem(f"no file matches `{pattern}`", (place,)))
+        parts.lose(Problem(f"no file matches `{pattern}`", (place,)))
     for name in names:
         try:
             text = tomltext.decode(name, world.read(name))
         except FileNotFoundError:
-            parts.report(Problem(f"cannot include `{name}`: no such file", (place,)))
+            parts.lose(Problem(f"cannot include `{name}`: no such file", (place,)))
         except FlowfileError as error:
-            parts.problems += error.problems
+            parts.lose(*error.problems)
         except FlowmakeError as error:
-            parts.report(Problem(f"cannot include `{name}`: {error.message}", (place,), error.hint))
+            parts.lose(Problem(f"cannot include `{name}`: {error.message}", (place,), error.hint))
         else:
             parts.sources.append(name)
             yield name, text
@@ -81,12 +81,12 @@ def _printed(entry: schema.IncludeProgram, place: Place, world: World, parts: Pa
     for index, pattern in enumerate(entry.inputs):
         found = sorted(world.glob(pattern)) if _GLOB & set(pattern) else [pattern]
         if not found:
-            parts.report(Problem(f"no file matches `{pattern}`", (place.at("inputs", index),)))
+            parts.lose(Problem(f"no file matches `{pattern}`", (place.at("inputs", index),)))
         inputs += found
     parts.sources += inputs
     try:
         yield name, world.run_include(entry.exec, tuple(inputs))
     except FlowfileError as error:
-        parts.problems += error.problems
+        parts.lose(*error.problems)
     except FlowmakeError as error:
-        parts.report(Problem(error.message, (place,), error.hint))
+        parts.lose(Problem(error.message, (place,), error.hint))

@@ -36,6 +36,11 @@ class Parts(Struct):
         """Note one more thing that is wrong."""
         self.problems.append(problem)
 
+    def lose(self, *problems: Problem) -> None:
+        """Note what is wrong with a file of which nothing can be used."""
+        self.problems += problems
+        self.partial = True
+
 
 def table_with_defaults(file: str, raw: dict[str, Any], parts: Parts) -> tuple[schema.FlowfileTable, dict[str, Any]]:
     """The main file's tables with `[defaults]` under each task, and those defaults (none, if they are wrong)."""

@@ -192,4 +192,6 @@ def _closing(problems: Sequence[Problem]) -> str:
     count = f"{len(problems)} error" + ("s" if len(problems) != 1 else "")
     if not files:
         return count
-    return f"{count} in {_visible(files[0])}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+    more = len(files) - 1
+    others = f" and {more} more file" + ("s" if more != 1 else "") if more else ""
+    return f"{count} in {_visible(files[0])}{others}"

@@ -1,4 +1,4 @@
-"""The small tables inside fields of the Flowfile, as written; their docs are the reference. Unaware of their meaning."""
+"""The small tables inside fields of the Flowfile, as written; their docs are the reference. Unaware of meaning."""
 
 from __future__ import annotations
 
