@@ -9,10 +9,15 @@ import click
 
 from flowmake.cli.table import help_of
 
-DOCUMENTS = ("flowfile", "status", "why", "list", "show", "graph", "check", "history", "lineage", "doctor")
+DOCUMENTS = ("flowfile", "status", "why", "list", "show", "graph", "check", "history", "lineage", "doctor", "events")
 
 
-@click.command("schema", help=help_of("schema", "With DOCUMENT: the schema of what that command prints with `--json`."))
+@click.command(
+    "schema",
+    help=help_of(
+        "schema", "With DOCUMENT: the schema of what that command prints with `--json`, or of `run --events`."
+    ),
+)
 @click.argument("document", type=click.Choice(DOCUMENTS), default="flowfile", required=False)
 def command(document: str) -> int:
     from msgspec import json
@@ -27,6 +32,10 @@ def schema_of(document: str) -> dict[str, Any]:
         from flowmake.core.schema import json_schema
 
         return json_schema()
+    if document == "events":
+        from flowmake.observers.eventschema import schema
+
+        return schema()
     from flowmake.cli import documents
 
     return documents.json_schema(document)
