@@ -1,67 +1,121 @@
-"""The whole pipeline readable on one screen: load, graph, plan, run, why. Signature sheet while the rooms are being built."""
+"""The whole pipeline readable on one screen: load, graph, plan, why, run. Names no concrete adapter."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from msgspec import Struct
-
+from flowmake import wiring
+from flowmake.core.errors import UsageError
 from flowmake.core.events import RunFinished
+from flowmake.core.flowfile import load_flow
 from flowmake.core.graph import Graph
-from flowmake.core.model import Flow
-from flowmake.core.plan import Judgement, Plan
+from flowmake.core.plan import Judgement, Plan, check_inputs, needed, preview
 from flowmake.core.ports import Observer, Store
+from flowmake.workspace import RunOptions, Workspace
+
+__all__ = ["Confirm", "Project", "RunOptions", "load"]
+
+DEFAULTS = RunOptions()
+Confirm = Callable[[str, str], bool]
+"""Asks a person (task, question); True to go on."""
 
 
-class RunOptions(Struct, frozen=True):
-    """How to run. `jobs` 0: the cores this process may use. `deadline` in seconds from the start."""
-
-    jobs: int = 0
-    keep_going: bool = False
-    fail_fast: bool = False
-    force: bool = False
-    force_tasks: tuple[str, ...] = ()
-    only: bool = False
-    failed: bool = False
-    yes: bool = False
-    deadline: float | None = None
-    executor: str = ""
-    lock: str = ""  # "wait", "wait=SECS", "fail", "skip"; empty: by terminal
-
-
-class Project:
-    """A Flowfile opened for work, with its state."""
-
-    flow: Flow
-    store: Store
-    state_dir: str
+class Project(Workspace):
+    """A Flowfile opened for work, with its state. Only `run`, `accept` and `clean` write and take the lock."""
 
     @property
-    def graph(self) -> Graph: ...
+    def store(self) -> Store:
+        """What is recorded, for reading."""
+        return wiring.open_store(self.state, read_only=True)
 
-    def plan(self, targets: Sequence[str] = (), options: RunOptions = RunOptions()) -> Plan:
-        """Judge everything the targets need, without running or writing anything."""
+    def graph(self) -> Graph:
+        """The tasks and their edges; fan-outs whose source is made by a task are not expanded."""
+        return Graph(self.flow, wiring.DiskSources(wiring.open_files(self.flow.root, self.state)))
 
-    def why(self, target: str) -> Judgement: ...
+    def is_running(self) -> bool:
+        """Is some flowmake running tasks in this root right now?"""
+        return wiring.is_locked(self.state)
+
+    def plan(self, targets: Sequence[str] = (), options: RunOptions = DEFAULTS) -> Plan:
+        """Judge everything the targets need, without running or writing anything.
+
+        Raises `UsageError` for unknown targets, `FlowfileError` for inputs that neither exist nor are made.
+        """
+        with self.look() as view:
+            demand = self.demand(view, targets, options)
+            check_inputs(view.graph, view.files, needed(view.graph, demand))
+            return preview(view.graph, view.evidence, demand)
+
+    def why(self, target: str) -> Judgement:
+        """The judgement of a single task. Raises `UsageError` when the target means several."""
+        plan = self.plan([target])
+        if len(plan.targets) != 1:
+            raise UsageError(f"`{target}` means {len(plan.targets)} tasks", "name one of them")
+        return plan.judgements[plan.targets[0]]
 
     def run(
-        self, targets: Sequence[str] = (), options: RunOptions = RunOptions(), observers: Sequence[Observer] = ()
-    ) -> RunFinished: ...
+        self,
+        targets: Sequence[str] = (),
+        options: RunOptions = DEFAULTS,
+        on_event: Observer | Sequence[Observer] = (),
+        confirm: Confirm | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> RunFinished | None:
+        """Bring the targets up to date. None if the lock is busy and the options say to skip then.
 
-    def accept(self, targets: Sequence[str]) -> list[str]: ...
+        `on_event` are listeners; `confirm` is asked (task, question) before a task with `confirm` starts; `say` gets
+        sentences that belong to no run, such as whom the lock is waiting for.
+        Raises `UsageError`, `FlowfileError`, `LockBusy`, `StateError`; a task that fails is no exception.
+        """
+        from flowmake.running import Run
 
-    def clean(self, targets: Sequence[str], *, orphans: bool = False, dry_run: bool = False) -> list[str]: ...
+        observers = on_event if isinstance(on_event, Sequence) else [on_event]
+        with wiring.locked(self.state, options.lock, say) as is_ours:
+            return Run(self, options, observers, confirm).result(targets) if is_ours else None
+
+    def accept(self, targets: Sequence[str] = ()) -> list[str]:
+        """Record what is there as fresh, for the targets themselves; returns the names of their tasks."""
+        from flowmake.upkeep import accept
+
+        with wiring.locked(self.state, "wait", None):
+            return accept(self, targets)
+
+    def clean(self, targets: Sequence[str] = (), *, orphans: bool = False, dry_run: bool = False) -> list[str]:
+        """Remove outputs that flowmake made (`orphans`: those no task makes any more); returns their paths."""
+        from flowmake.upkeep import clean
+
+        with wiring.locked(self.state, "wait", None):
+            return clean(self, targets, orphans=orphans, dry_run=dry_run)
 
 
 def load(
-    path: str | None = None, params: Mapping[str, Any] | None = None, params_file: str | None = None
+    path: str | os.PathLike[str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    params_file: str | None = None,
 ) -> Project:
-    """Open the Flowfile at `path`, or search for one from the current folder upwards."""
+    """Open the Flowfile at `path` (a file or its folder), or search for one from the current folder upwards.
+
+    `params` override parameters by name; `params_file` is a TOML or JSON file of parameters that they override in turn.
+    Raises `UsageError` when there is no Flowfile, `FlowfileError` with everything that is wrong in it.
+    """
+    root, name = os.path.split(wiring.find_flowfile(os.fspath(path) if path is not None else None))
+    state = wiring.open_state(root)
+    files = wiring.open_files(root, state)
+    flow = load_flow(
+        root,
+        name,
+        files.read,
+        glob=files.glob,
+        run_include=wiring.Includes(root, state, files).output,
+        environ=os.environ,
+        params={**wiring.read_params(params_file), **(params or {})},
+    )
+    return Project(flow, _below(root))
 
 
-class _PlanSketch:
-    """core.plan: `Plan.order`: names, upstream first. `Plan.judgements[name]`: Judgement(task: Task, verdict: Verdict,
-    facts: Facts|None, trace: Trace|None, attempt: Attempt|None). core.graph.Graph: `.tasks: dict[str, Task]`,
-    `.upstream(name) -> tuple[str,...]`, `.downstream(name)`, `.groups: dict[str, tuple[str,...]]` (foreach name -> instances),
-    `.fanouts: set[str]` (foreach names whose instances are not known yet), `.producer(path) -> str|None`, `.needs_all(name)`."""
+def _below(root: str) -> str:
+    """The current folder relative to the root, with a closing `/`; empty at the root or outside it."""
+    here = os.path.relpath(os.getcwd(), root)
+    return "" if here == "." or here.startswith("..") else here + "/"

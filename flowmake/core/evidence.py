@@ -1,4 +1,4 @@
-"""Gathers, through the ports, the facts that a verdict rests on: which inputs a task has now, and every digest. Judges nothing."""
+"""Gathers, through the ports, the facts that a verdict rests on: inputs as they are now, digests. Judges nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task's recipe, rendered into the text that is compared and the command that runs. Unaware of traces and verdicts."""
+"""A task's recipe, rendered into the text that is compared and the command that runs. Unaware of verdicts."""
 
 from __future__ import annotations
 

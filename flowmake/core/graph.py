@@ -1,4 +1,4 @@
-"""Tasks and who waits for whom: producers of paths, edges, groups, fan-outs. Unaware of freshness and of order of running."""
+"""Tasks and who waits for whom: producers of paths, edges, groups, fan-outs. Unaware of freshness and of running."""
 
 from __future__ import annotations
 
@@ -160,6 +160,21 @@ class Graph:
         """The concrete tasks whose outputs count as inputs of `name` through its `needs`."""
         for other in self._needs.get(name, ()):
             yield from self.members(other)
+
+    def order(self, names: Iterable[str]) -> list[str]:
+        """These names and all they wait for, upstream first (depth-first, iterative)."""
+        done: dict[str, None] = {}
+        for root in names:
+            path: dict[str, Iterator[str]] = {} if root in done else {root: iter(self._upstream[root])}
+            while path:
+                name = next(reversed(path))
+                child = next(path[name], None)
+                if child is None:
+                    done[name] = None
+                    del path[name]
+                elif child not in done:
+                    path[child] = iter(self._upstream[child])
+        return list(done)
 
     # -- growing -----------------------------------------------------------------------------------------------
 
@@ -461,7 +476,7 @@ def _ranges_over(declaration: Declaration, made: Sequence[str]) -> bool:
 
 
 def find_cycle(upstream: dict[str, tuple[str, ...]], names: Iterable[str]) -> list[str]:
-    """Some cycle reachable from `names`, each member waiting for the next; empty if there is none (depth-first, iterative)."""
+    """Some cycle reachable from `names`, each member waiting for the next; else empty (depth-first, iterative)."""
     done: set[str] = set()
     for root in names:
         if root in done:

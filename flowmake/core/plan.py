@@ -161,6 +161,13 @@ def walk(
         visit(name)
 
 
+def needed(graph: Graph, demand: Demand) -> list[str]:
+    """Everything the demand waits for as far as the graph knows now, upstream first."""
+    if demand.only:
+        return [task.name for name in demand.targets for task in graph.members(name)]
+    return graph.order(demand.targets)
+
+
 def check_inputs(graph: Graph, files: Files, names: Iterable[str]) -> None:
     """Every plain input must exist or be made by a task. Raises `FlowfileError` with all that do neither."""
     problems: dict[Problem, None] = {}

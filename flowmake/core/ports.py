@@ -68,6 +68,22 @@ class Store(Protocol):
         """Record a trace without a run behind it."""
         ...
 
+    def made(self) -> set[str]:
+        """Every output ever recorded and not forgotten by `unmake`, whoever made it."""
+        ...
+
+    def unmake(self, paths: Iterable[str]) -> None:
+        """These are gone, or nobody's business any more."""
+        ...
+
+    def named_orphans(self) -> set[str]:
+        """Those of `made` that people were told no task makes any more."""
+        ...
+
+    def name_orphans(self, paths: Iterable[str]) -> None:
+        """From now on exactly these count as told."""
+        ...
+
     def forget_task(self, task: str) -> None:
         """Drop trace and attempt of a task (after `clean`, or for orphans once removed)."""
         ...

@@ -1,4 +1,4 @@
-"""Is a task stale, and why: one pure function from recorded trace and present facts to a verdict. Unaware of order and of disks."""
+"""Is a task stale, and why: one pure function from trace and facts to a verdict. Unaware of order and of disks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ReasonKind = Literal[
 
 
 class Reason(Struct, frozen=True):
-    """One reason for being stale, naming the very thing: `path`, `name` of a variable, digests or texts `old` and `new`.
+    """One reason for being stale, naming the very thing: `path`, `name` of a variable, `old` and `new` digest or text.
 
     `age` and `max_age` are seconds, for `too_old`.
     """

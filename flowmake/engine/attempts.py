@@ -1,4 +1,4 @@
-"""One attempt at a task: prepare its outputs, hand the work to an executor, verify and record its end. Unaware of order and limits."""
+"""One attempt at a task: prepare outputs, hand work to an executor, verify and record. Unaware of order and limits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ TAIL_LINES = 20
 
 
 class Session(Struct, frozen=True):
-    """What all attempts of a run share. `environ` is the base environment of commands, `log_of` where a task's log goes."""
+    """What all attempts of a run share.
+
+    `environ` is the base environment of commands, `log_of` tells where a task's log goes, `begin` is called once,
+    before the first attempt.
+    """
 
     run: str
     root: str
@@ -36,6 +40,7 @@ class Session(Struct, frozen=True):
     store: Store
     clock: Clock
     emit: Callable[[Event], None]
+    begin: Callable[[], None]
 
 
 class Running(Struct):
@@ -72,14 +77,18 @@ class Attempts:
         self._session = session
         self._evidence = evidence
         self._jitter = jitter
+        self._begun = False
 
     # -- beginning ---------------------------------------------------------------------------------------------
 
     def prepare(self, task: Task, number: int, facts: Facts, verdict: Stale, cpu: int) -> Running:
         """Everything before the start, marked as running in the store (not yet flushed)."""
         session = self._session
+        if not self._begun:
+            session.begin()
+            self._begun = True
         outputs = Outputs(session.root, task, self._evidence.files.glob)
-        executor = session.executors[session.default_executor or task.declared.executor]
+        executor = session.executors[_executor_name(task, session.default_executor)]
         log = session.log_of(task.name)
         running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
         try:
@@ -316,6 +325,12 @@ class Attempts:
     def _notice(self, text: str, task: str) -> None:
         now = self._session.clock.now()
         self._session.emit(Notice(time=now, run=self._session.run, text=text, level="warning", task=task))
+
+
+def _executor_name(task: Task, override: str) -> str:
+    """Locally, calls have an executor of their own kind."""
+    name = override or task.declared.executor
+    return "call" if name == "local" and task.declared.kind == "call" else name
 
 
 def _is_retryable(retry: Retry, running: Running, ended: Ended) -> bool:

@@ -1,4 +1,4 @@
-"""What flowmake does to output files around an attempt: folders, staging, publishing, cleaning up. Touches nothing undeclared."""
+"""What is done to output files around an attempt: folders, staging, publishing, removal. Touches nothing undeclared."""
 
 from __future__ import annotations
 

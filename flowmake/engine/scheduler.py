@@ -31,11 +31,11 @@ class Signals(Protocol):
 
 
 class Slots(Protocol):
-    """Job tokens shared with other programs; one is held for each running task."""
+    """Job tokens shared with other programs; a running task holds one for each of its cores."""
 
-    def acquire(self) -> bool: ...
+    def acquire(self, n: int = 1) -> bool: ...
 
-    def release(self) -> None: ...
+    def release(self, n: int = 1) -> None: ...
 
     def fds(self) -> Sequence[int]: ...
 
@@ -100,6 +100,7 @@ class Scheduler:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_count = 0
         self._retrying: set[str] = set()
+        self._confirmed: set[str] = set()
         self._temps = Temps(evidence, session.root)
         self._needed_temps: set[str] = set()
         self._stopping = False
@@ -108,11 +109,15 @@ class Scheduler:
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
-    def run(self) -> Outcome:
-        """Bring the demanded targets up to date, or as far as failures allow."""
-        clock, session = self._session.clock, self._session
+    def prepare(self) -> int:
+        """Find out what the demand needs; how many tasks that is, as far as known."""
         self._schedule.add(self._demand.targets)
         self._schedule.rank()
+        return sum(not self._graph.tasks[name].is_group for name in self._schedule.states)
+
+    def run(self) -> Outcome:
+        """Bring what was prepared up to date, or as far as failures allow."""
+        clock, session = self._session.clock, self._session
         if self._policy.deadline is not None:
             self._after(self._policy.deadline, self._pass_deadline)
         while True:
@@ -147,8 +152,7 @@ class Scheduler:
         for executor in self._executors():
             for ended in executor.poll():
                 running, claim = self._running.pop(ended.task)
-                self._limits.give_back(claim)
-                self._slots.release()
+                self._give_back(claim)
                 self._finish(running, claim, ended)
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
@@ -255,15 +259,16 @@ class Scheduler:
     def _start_ready(self) -> None:
         """Prepare all that fits, make their marks durable in one transaction, then start them."""
         batch: list[tuple[Running, Claim]] = []
-        while not self._stopping and not self._limits.full and self._slots.acquire():
+        while not self._stopping and not self._limits.full:
             taken = self._schedule.take(self._limits.fits)
             if taken is None:
-                self._slots.release()
                 break
             name, claim = taken
             if not self._is_confirmed(name):
-                self._slots.release()
                 continue
+            if not self._slots.acquire(max(claim.cpu, 1)):
+                self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
+                break
             facts, verdict = self._facts.pop(name)
             self._numbers[name] += 1
             self._schedule.move(name, State.RUNNING)
@@ -279,8 +284,7 @@ class Scheduler:
     def _launch(self, running: Running, claim: Claim) -> None:
         name = running.task.name
         if not self._attempts.launch(running):
-            self._limits.give_back(claim)
-            self._slots.release()
+            self._give_back(claim)
             self._finish(running, claim, Ended(name, error=running.launch_error))
             return
         self._running[name] = (running, claim)
@@ -288,9 +292,16 @@ class Scheduler:
         if timeout is not None:
             self._after(timeout, lambda: self._time_out(running))
 
+    def _give_back(self, claim: Claim) -> None:
+        self._limits.give_back(claim)
+        self._slots.release(max(claim.cpu, 1))
+
     def _is_confirmed(self, name: str) -> bool:
         question = self._graph.tasks[name].declared.confirm
-        if not question or self._numbers[name] or self._confirm(name, question):
+        if not question or name in self._confirmed:
+            return True
+        if self._confirm(name, question):
+            self._confirmed.add(name)
             return True
         self._settle_unrun(name, State.FAILED, "not confirmed")
         return False

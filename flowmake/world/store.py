@@ -55,6 +55,7 @@ class SqliteStore:
         self._pending_attempts: dict[str, Attempt | None] = {}
         self._pending_runs: dict[str, RunRecord] = {}
         self._pending_records: list[TaskRecord] = []
+        self._pending_made: set[str] = set()
 
     def traces(self) -> Mapping[str, Trace]:
         """Every trace by task; a live view that includes what was recorded since."""
@@ -85,7 +86,27 @@ class SqliteStore:
         self._set_attempt(attempt.task, attempt)
         self._pending_records.append(record)
         if trace is not None:
+            self._pending_made.update(trace.outputs)
             self._set_trace(trace.task, trace)
+
+    def made(self) -> set[str]:
+        """As in the port."""
+        return {rows.decode(row[0]) for row in self._fetch_settled("SELECT path FROM made")}
+
+    def unmake(self, paths: Iterable[str]) -> None:
+        """As in the port."""
+        self.flush()
+        self._write([("DELETE FROM made WHERE path = ?", [(rows.encode(path),) for path in paths])])
+
+    def named_orphans(self) -> set[str]:
+        """As in the port."""
+        return {rows.decode(row[0]) for row in self._fetch_settled("SELECT path FROM made WHERE named")}
+
+    def name_orphans(self, paths: Iterable[str]) -> None:
+        """As in the port."""
+        self.flush()
+        named = [(rows.encode(path),) for path in paths]
+        self._write([("UPDATE made SET named = 0", [()]), ("UPDATE made SET named = 1 WHERE path = ?", named)])
 
     def accept(self, trace: Trace) -> None:
         """As in the port; how the latest attempt ended no longer counts."""
@@ -104,20 +125,20 @@ class SqliteStore:
             self._clear_pending()
 
     def runs(self, limit: int = 0) -> list[RunRecord]:
-        found = self._fetch(f"{_RUNS} ORDER BY started DESC, number DESC LIMIT ?", limit or -1)
+        found = self._fetch_settled(f"{_RUNS} ORDER BY started DESC, number DESC LIMIT ?", limit or -1)
         return [rows.to_run(row) for row in found]
 
     def tasks_of(self, run: str) -> list[TaskRecord]:
         """In the order in which they ended."""
-        return [rows.to_record(row) for row in self._fetch(f"{_RECORDS} WHERE run = ? ORDER BY number", run)]
+        return [rows.to_record(row) for row in self._fetch_settled(f"{_RECORDS} WHERE run = ? ORDER BY number", run)]
 
     def records_of(self, task: str, limit: int = 0) -> list[TaskRecord]:
         query = f"{_RECORDS} WHERE task = ? ORDER BY number DESC LIMIT ?"
-        return [rows.to_record(row) for row in self._fetch(query, rows.encode(task), limit or -1)]
+        return [rows.to_record(row) for row in self._fetch_settled(query, rows.encode(task), limit or -1)]
 
     def prune_runs(self, keep: int) -> list[str]:
         """Drop all but the latest `keep` runs and those that a trace or attempt still speaks of; the ids dropped."""
-        gone = [row[0] for row in self._fetch(_STALE_RUNS, keep)]
+        gone = [row[0] for row in self._fetch_settled(_STALE_RUNS, keep)]
         if gone:
             ids = [(id,) for id in gone]
             self._write([("DELETE FROM runs WHERE id = ?", ids), ("DELETE FROM records WHERE run = ?", ids)])
@@ -172,6 +193,7 @@ class SqliteStore:
             ("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?)", [rows.attempt_values(one) for one in attempts]),
             (_PUT_RUN, [rows.run_values(one) for one in self._pending_runs.values()]),
             (_PUT_RECORD, [rows.record_values(one) for one in self._pending_records]),
+            ("INSERT OR IGNORE INTO made (path) VALUES (?)", [(rows.encode(path),) for path in self._pending_made]),
         ]
         return [statement for statement in statements if statement[1]]
 
@@ -186,8 +208,12 @@ class SqliteStore:
 
         if self.read_only:
             return self._read_only(run)
-        self.flush()
         return self._explaining(lambda: run(self._open()))
+
+    def _fetch_settled(self, query: str, *values: Any) -> list[Values]:
+        """Including what is pending, which it therefore writes first."""
+        self.flush()
+        return self._fetch(query, *values)
 
     def _read_only(self, run: Callable[[sqlite3.Connection], list[Values]]) -> list[Values]:
         try:

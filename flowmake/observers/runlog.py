@@ -1,0 +1,52 @@
+"""The kept record of a run's events, one JSON line each. A run that runs nothing leaves none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import IO
+
+from flowmake.core.events import Event, TaskStarted
+from flowmake.observers.jsonl import Jsonl
+
+
+class RunLog:
+    """Holds events back until the first task starts, then writes them to `path`, whose folder is made."""
+
+    def __init__(self, path: str, report: Callable[[str], None]) -> None:
+        self._path = path
+        self._report = report
+        self._held: list[Event] = []
+        self._file: IO[bytes] | None = None
+        self._lines: Jsonl | None = None
+        self._failed = False
+
+    def on_event(self, event: Event) -> None:
+        if self._lines is not None:
+            self._lines.on_event(event)
+        elif not self._failed:
+            self._held.append(event)
+            if isinstance(event, TaskStarted):
+                self._open()
+
+    def on_tick(self, now: float) -> None:
+        """Nothing to do: every line was flushed."""
+
+    def close(self) -> None:
+        if self._lines is not None:
+            self._lines.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self) -> None:
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            self._file = open(self._path, "wb")  # noqa: SIM115 closed in `close`
+        except OSError as error:
+            self._failed = True
+            self._report(f"cannot keep the events of this run: {error.strerror}: {self._path}")
+            return
+        self._lines = Jsonl(self._file, self._report, self._path)
+        for event in self._held:
+            self._lines.on_event(event)
+        self._held.clear()

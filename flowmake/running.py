@@ -1,0 +1,220 @@
+"""One run from the lock to the last event: opens what it needs, lets the scheduler work, closes the books."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Literal
+
+from flowmake import upkeep, wiring
+from flowmake.core.events import Event, Notice, RunFinished, RunStarted
+from flowmake.core.model import RunRecord, TaskRecord
+from flowmake.core.plan import Demand, check_inputs, needed
+from flowmake.core.ports import Observer
+from flowmake.engine.attempts import Attempts, Session
+from flowmake.engine.limits import Limits
+from flowmake.engine.scheduler import Outcome, Policy, Scheduler
+from flowmake.workspace import RunOptions, View, Workspace
+
+Status = Literal["succeeded", "failed", "interrupted", "nothing_to_do"]
+RAN = ("succeeded", "failed", "timed_out", "interrupted")
+
+
+class Run:
+    """A run in a locked root."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        options: RunOptions,
+        observers: Sequence[Observer],
+        confirm: Callable[[str, str], bool] | None,
+    ) -> None:
+        self._workspace = workspace
+        self._options = options
+        self._observers = list(observers)
+        self._confirm = (lambda task, question: True) if options.yes else confirm or (lambda task, question: False)
+        self._clock = wiring.clock()
+        self._started = self._clock.now()
+        self._id = f"{datetime.fromtimestamp(self._started, UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
+        self._jobs = options.jobs or wiring.cores()
+
+    def result(self, targets: Sequence[str]) -> RunFinished:
+        """Run; the last event."""
+        workspace = self._workspace
+        workspace.state.create()
+        store = wiring.open_store(workspace.state, read_only=False)
+        try:
+            files = wiring.open_files(workspace.flow.root, workspace.state, store)
+            view = workspace.view(store, files)
+            demand = workspace.demand(view, targets, self._options)
+            check_inputs(view.graph, view.files, needed(view.graph, demand))
+            self._observers += self._own_observers(view)
+            for text in [*store.notices, *self._bury_dead_runs(view)]:
+                self._say(text)
+            try:
+                finished = self._run(view, demand)
+                files.settle()
+                store.save_stat_cache(files.cache)
+            finally:
+                for observer in self._observers:
+                    observer.close()
+            workspace.state.remove_runs(store.prune_runs(wiring.KEPT_RUNS))
+            return finished
+        finally:
+            store.close()
+
+    def _own_observers(self, view: View) -> list[Observer]:
+        workspace, flow = self._workspace, self._workspace.flow
+        hooks = {
+            task.name: (task.declared.on_success, task.declared.on_failure)
+            for task in view.graph.tasks.values()
+            if task.declared.on_success or task.declared.on_failure
+        }
+        log = wiring.run_log(workspace.state.events(self._id), self._say)
+        if not hooks and not any(
+            (flow.hooks.on_success, flow.hooks.on_failure, flow.hooks.on_recovery, flow.hooks.finally_)
+        ):
+            return [log]
+        last = view.store.runs(1)
+        failed = bool(last) and last[0].status != "succeeded"
+        return [log, wiring.hooks(flow, hooks, workspace.environ, self._say, failed)]
+
+    # -- the run itself ----------------------------------------------------------------------------------------
+
+    def _run(self, view: View, demand: Demand) -> RunFinished:
+        workspace, options = self._workspace, self._options
+        limits = Limits(self._jobs, workspace.flow.pools, workspace.flow.resources)
+        with (
+            wiring.signals() as signals,
+            wiring.jobserver(workspace.flow, self._jobs, workspace.state, workspace.environ) as slots,
+        ):
+            executors = wiring.executors(limits.jobs, slots.pass_fds)
+            session = Session(
+                run=self._id,
+                root=workspace.flow.root,
+                environ={**workspace.environ, **slots.environ},
+                log_of=lambda task: workspace.state.log(self._id, task),
+                executors=executors,
+                default_executor=options.executor,
+                store=view.store,
+                clock=wiring.clock(signals),
+                emit=self._emit,
+                begin=lambda: self._begin(view, demand),
+            )
+            policy = Policy(options.keep_going, options.fail_fast, options.deadline, options.grace, options.tick)
+            attempts = Attempts(session, view.evidence, random.random)
+            scheduler = Scheduler(
+                session, view.evidence, attempts, limits, policy, demand, signals, slots, self._confirm, self._tick
+            )
+            try:
+                expected = scheduler.prepare()
+                self._emit(
+                    RunStarted(
+                        time=self._started,
+                        run=self._id,
+                        targets=demand.targets,
+                        jobs=self._jobs,
+                        argv=options.argv,
+                        expected=expected,
+                    )
+                )
+                outcome = scheduler.run()
+            finally:
+                for executor in executors.values():
+                    executor.close()
+        return self._finish(view, demand, outcome)
+
+    def _finish(self, view: View, demand: Demand, outcome: Outcome) -> RunFinished:
+        status, exit_code = _verdict(outcome)
+        orphans = upkeep.note_orphans(self._workspace, view, remove=status in ("succeeded", "nothing_to_do"))
+        now = self._clock.now()
+        finished = RunFinished(
+            time=now,
+            run=self._id,
+            status=status,
+            exit_code=exit_code,
+            counts=outcome.counts,
+            seconds=now - self._started,
+            total=sum(outcome.counts.values()),
+            orphans=orphans,
+        )
+        if any(outcome.counts.get(kind) for kind in RAN):
+            record = self._record(demand, finished=now, status=status, exit_code=exit_code, counts=outcome.counts)
+            view.store.end_run(record)
+        view.store.flush()
+        self._emit(finished)
+        return finished
+
+    # -- books -------------------------------------------------------------------------------------------------
+
+    def _begin(self, view: View, demand: Demand) -> None:
+        """Before the first task is prepared: a run that finds nothing to do leaves nothing behind."""
+        self._workspace.state.create_run(self._id)
+        view.store.begin_run(self._record(demand))
+
+    def _record(
+        self,
+        demand: Demand,
+        finished: float = 0.0,
+        status: str = "running",
+        exit_code: int = -1,
+        counts: dict[str, int] | None = None,
+    ) -> RunRecord:
+        return RunRecord(
+            id=self._id,
+            started=self._started,
+            finished=finished,
+            status=status,
+            exit_code=exit_code,
+            targets=demand.targets,
+            argv=self._options.argv,
+            jobs=self._jobs,
+            counts=counts or {},
+            **wiring.who_and_where(self._workspace.flow.root),
+        )
+
+    def _bury_dead_runs(self, view: View) -> list[str]:
+        """We hold the lock, so a run recorded as running has died: stop what it left alive, and close its books."""
+        dead = [run for run in view.store.runs(10) if run.status == "running"]
+        if not dead:
+            return []
+        said = wiring.stop_survivors([run.id for run in dead], self._workspace.flow.root, self._options.grace)
+        for run in dead:
+            view.store.end_run(_died(run, view.store.tasks_of(run.id)))
+        view.store.flush()
+        return said
+
+    # -- telling -----------------------------------------------------------------------------------------------
+
+    def _emit(self, event: Event) -> None:
+        for observer in self._observers:
+            observer.on_event(event)
+
+    def _tick(self, now: float) -> None:
+        for observer in self._observers:
+            observer.on_tick(now)
+
+    def _say(self, text: str) -> None:
+        self._emit(Notice(time=self._clock.now(), run=self._id, text=text, level="warning"))
+
+
+def _verdict(outcome: Outcome) -> tuple[Status, int]:
+    """Status and exit code of a run."""
+    if outcome.signal:
+        return "interrupted", 128 + outcome.signal
+    if outcome.failed:
+        return "failed", 124 if outcome.only_timeouts else 1
+    if outcome.deadline_passed:
+        return "interrupted", 124
+    ran = any(outcome.counts.get(kind) for kind in RAN)
+    return ("succeeded" if ran else "nothing_to_do"), 0
+
+
+def _died(run: RunRecord, tasks: Sequence[TaskRecord]) -> RunRecord:
+    from msgspec.structs import replace
+
+    ends = [task.started + task.seconds for task in tasks]
+    return replace(run, status="interrupted", finished=max(ends, default=run.started), exit_code=137)

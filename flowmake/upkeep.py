@@ -1,0 +1,130 @@
+"""Keeping house between runs: accept what is there, remove what flowmake made, name what no task makes any more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+
+from flowmake import wiring
+from flowmake.core.errors import StateError
+from flowmake.core.graph import Graph
+from flowmake.core.plan import resolve_targets
+from flowmake.core.ports import ABSENT
+from flowmake.engine.outputs import remove
+from flowmake.workspace import View, Workspace
+
+
+def accept(workspace: Workspace, targets: Sequence[str]) -> list[str]:
+    """Record what is there as fresh, for the targets themselves. Raises `StateError` if an output is missing."""
+    workspace.state.create()
+    with closing(wiring.open_store(workspace.state, read_only=False)) as store:
+        files = wiring.open_files(workspace.flow.root, workspace.state, store)
+        view = workspace.view(store, files)
+        names = _concrete(view.graph, resolve_targets(view.graph, targets, workspace.here))
+        for name in names:
+            trace = view.evidence.accepted(name)
+            view.evidence.remember(trace)
+            store.accept(trace)
+        store.save_stat_cache(files.cache)
+        return names
+
+
+def _concrete(graph: Graph, names: Iterable[str]) -> list[str]:
+    """The tasks behind names, upstream first."""
+    wanted = {task.name for name in names for task in graph.members(name)}
+    return [name for name in graph.order(wanted) if name in wanted]
+
+
+def clean(workspace: Workspace, targets: Sequence[str], *, orphans: bool, dry_run: bool) -> list[str]:
+    """Remove outputs recorded as made by flowmake, of the targets (none: of all tasks). Never follows a link."""
+    workspace.state.create()
+    with closing(wiring.open_store(workspace.state, read_only=False)) as store:
+        view = workspace.view(store, wiring.open_files(workspace.flow.root, workspace.state, store))
+        if orphans:
+            return _clean_orphans(workspace, view, dry_run=dry_run)
+        graph = view.graph
+        names = resolve_targets(graph, targets, workspace.here) if targets else tuple(graph.tasks)
+        made = {task.name: _made(view, task.name) for name in names for task in graph.members(name)}
+        paths = [path for paths in made.values() for path in paths]
+        if not dry_run:
+            _remove_all(workspace, paths)
+            for name in made:
+                store.forget_task(name)
+        return paths
+
+
+def _made(view: View, name: str) -> list[str]:
+    trace = view.evidence.trace(name)
+    if trace is None:
+        return []
+    return [path for path, digest in trace.outputs.items() if digest != ABSENT and view.files.exists(path)]
+
+
+def _remove_all(workspace: Workspace, paths: Iterable[str]) -> None:
+    root = os.path.realpath(workspace.flow.root)
+    for path in paths:
+        full = os.path.join(workspace.flow.root, path)
+        try:
+            remove(full)
+            _remove_empty_folders(os.path.dirname(full.rstrip("/")), root)
+        except OSError as error:
+            raise StateError(f"cannot remove `{path}`: {error.strerror}") from error
+
+
+def _remove_empty_folders(folder: str, root: str) -> None:
+    """Folders that only held removed outputs go, too, up to the root."""
+    while (real := os.path.realpath(folder)) != root and real.startswith(root + os.sep):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return
+        folder = os.path.dirname(folder)
+
+
+# -- orphans ---------------------------------------------------------------------------------------------------
+
+
+def find_orphans(view: View) -> list[str]:
+    """Recorded outputs that still exist and that no task makes any more."""
+    return sorted(path for path in view.store.made() if _is_orphan(view, path))
+
+
+def _is_orphan(view: View, path: str) -> bool:
+    graph = view.graph
+    return graph.producer(path) is None and not any(graph.outputs.inside(path)) and view.files.exists(path)
+
+
+def note_orphans(workspace: Workspace, view: View, *, remove: bool) -> tuple[str, ...]:
+    """Orphans that were not named yet; with `remove`, and where the flow says so, they are deleted."""
+    orphans = find_orphans(view)
+    if remove and workspace.flow.remove_orphans:
+        _remove_all(workspace, orphans)
+        _forget(view, orphans)
+        return ()
+    known = view.store.named_orphans()
+    if known != set(orphans):
+        view.store.name_orphans(orphans)
+    return tuple(path for path in orphans if path not in known)
+
+
+def _clean_orphans(workspace: Workspace, view: View, *, dry_run: bool) -> list[str]:
+    orphans = find_orphans(view)
+    if not dry_run:
+        _remove_all(workspace, orphans)
+        _forget(view, orphans)
+    return orphans
+
+
+def _forget(view: View, orphans: Sequence[str]) -> None:
+    view.store.unmake(orphans)
+    view.store.name_orphans(())
+    for name in list(_vanished(view)):
+        view.store.forget_task(name)
+
+
+def _vanished(view: View) -> Iterator[str]:
+    """Recorded tasks that the Flowfile no longer has."""
+    for name in view.store.traces():
+        if name not in view.graph.tasks and name.partition("@")[0] not in view.graph.fanouts:
+            yield name

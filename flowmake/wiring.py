@@ -1,0 +1,254 @@
+"""The only file that names concrete adapters: which disk, store, clock and executors a project works with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import tomli
+from xxhash import xxh3_128_hexdigest
+
+from flowmake.core.errors import StateError, UsageError
+from flowmake.core.model import Flow
+from flowmake.world.clock import SystemClock
+from flowmake.world.files import DiskFiles
+from flowmake.world.state import StateDir, locate
+from flowmake.world.store import SqliteStore
+
+if TYPE_CHECKING:
+    from flowmake.core.ports import Executor, Files, Observer
+    from flowmake.engine.jobserver import Jobserver
+    from flowmake.world.signals import Signals
+
+FLOWFILE = "Flowfile"
+KEPT_RUNS = 200
+
+
+def find_flowfile(path: str | None) -> str:
+    """The absolute path of the Flowfile: as given, or searched from the current folder upwards. Raises `UsageError`."""
+    if path is not None:
+        found = os.path.abspath(path)
+        if os.path.isdir(found):
+            found = os.path.join(found, FLOWFILE)
+        if not os.path.isfile(found):
+            raise UsageError(f"there is no Flowfile at `{path}`", "`flowmake init` writes one to start from")
+        return found
+    folder = os.getcwd()
+    while True:
+        candidate = os.path.join(folder, FLOWFILE)
+        if os.path.isfile(candidate):
+            return candidate
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            hint = "`flowmake init` writes one to start from; `-f FILE` names one elsewhere"
+            raise UsageError("there is no `Flowfile` here or in any folder above", hint)
+        folder = parent
+
+
+class DiskSources:
+    """`core.expand.Sources` on the real disk and the real calendar."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self.glob = files.glob
+
+    def read(self, path: str) -> str:
+        return self._files.read(path).decode("utf-8", "surrogateescape")
+
+    def today(self) -> date:
+        return date.today()
+
+
+class Includes:
+    """Runs include programs, and keeps what they printed until the files they read, or the program, change."""
+
+    def __init__(self, root: str, state: StateDir, files: DiskFiles) -> None:
+        self._root = root
+        self._state = state
+        self._files = files
+
+    def output(self, argv: tuple[str, ...], inputs: tuple[str, ...]) -> str:
+        """What the program prints. Raises `StateError` when it fails."""
+        key = xxh3_128_hexdigest("\0".join([*argv, *inputs, *self._files.digests(inputs)]).encode("utf-8", "replace"))
+        kept = os.path.join(self._state.path, "includes", key + ".toml")
+        try:
+            with open(kept, encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            text = _printed(self._root, argv)
+        self._keep(kept, text)
+        return text
+
+    def _keep(self, path: str, text: str) -> None:
+        """Reading commands may meet a folder they cannot write to; then the program runs again next time."""
+        try:
+            self._state.create()
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(f"{path}.{os.getpid()}", path)
+        except (OSError, StateError):
+            return
+
+
+def _printed(root: str, argv: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(argv, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise StateError(f"cannot run the include program `{argv[0]}`: {error.strerror}") from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise StateError(f"the include program `{shlex.join(argv)}` failed with exit code {done.returncode}", said)
+    return done.stdout.decode("utf-8", "replace")
+
+
+def read_params(path: str | None) -> dict[str, Any]:
+    """The parameters in a TOML or JSON file; none without a file. Raises `UsageError`."""
+    if path is None:
+        return {}
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise UsageError(f"cannot read the parameters in `{path}`: {error.strerror}") from error
+    try:
+        found = json.loads(data) if path.endswith(".json") else tomli.loads(data.decode())
+    except ValueError as error:
+        raise UsageError(f"`{path}` is not {'JSON' if path.endswith('.json') else 'TOML'}: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"`{path}` must hold a table of parameters")
+    return found
+
+
+def open_state(root: str) -> StateDir:
+    return locate(root, os.environ)
+
+
+def open_store(state: StateDir, *, read_only: bool) -> SqliteStore:
+    return SqliteStore(state.database, read_only=read_only)
+
+
+def open_files(root: str, state: StateDir, store: SqliteStore | None = None) -> DiskFiles:
+    """The disk below a root; digests known from earlier runs spare hashing when a store is given."""
+    return DiskFiles(root, store.stat_cache() if store is not None else None, exclude=(state.path,))
+
+
+@contextmanager
+def locked(state: StateDir, mode: str, say: Callable[[str], None] | None) -> Iterator[bool]:
+    """Hold the writer's lock of a root; False where `skip` found it busy. Raises `LockBusy`."""
+    from flowmake.world.lock import acquire
+
+    state.create()
+    lock = acquire(state.lock, mode, say or (lambda text: None))
+    if lock is None:
+        yield False
+        return
+    with lock:
+        yield True
+
+
+def is_locked(state: StateDir) -> bool:
+    from flowmake.world.lock import is_held
+
+    return is_held(state.lock)
+
+
+def clock(signals: Signals | None = None) -> SystemClock:
+    return SystemClock(signals)
+
+
+def cores() -> int:
+    from flowmake.world.cpus import available_cpus
+
+    return available_cpus()
+
+
+def jobserver(flow: Flow, jobs: int, state: StateDir, environ: Mapping[str, str]) -> Jobserver:
+    from flowmake.engine.jobserver import Jobserver
+
+    return Jobserver(flow.jobserver, jobs, state.path, environ)
+
+
+def executors(jobs: int, pass_fds: Sequence[int]) -> dict[str, Executor]:
+    """One of each kind; they start nothing before the first task."""
+    from flowmake.engine.executors.local import LocalExecutor
+    from flowmake.engine.executors.pool import PoolExecutor
+
+    return {"local": LocalExecutor(pass_fds), "call": PoolExecutor(jobs, pass_fds)}
+
+
+def signals() -> Signals:
+    from flowmake.world.signals import Signals
+
+    return Signals()
+
+
+def stop_survivors(runs: Sequence[str], root: str, grace: float) -> list[str]:
+    """Stop what dead runs left running; a sentence for each that would not die, and one for those that did."""
+    from flowmake.world.orphans import find_orphans, stop_orphans
+
+    found = find_orphans(runs, root)
+    if not found:
+        return []
+    left = stop_orphans(found, grace)
+    said = [f"process {one.pid}, left by an earlier run, cannot be stopped" for one in left]
+    if stopped := len(found) - len(left):
+        said.append(f"stopped {stopped} process{'es' if stopped > 1 else ''} that an earlier run had left behind")
+    return said
+
+
+def hooks(
+    flow: Flow,
+    tasks: Mapping[str, tuple[str, str]],
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    failed: bool,
+) -> Observer:
+    """Listens for the end of tasks and of the run, and calls the flow's hooks."""
+    from flowmake.observers.hooks import Hooks
+
+    def run_command(text: str, stdin: bytes) -> int:
+        argv = [*flow.shell, text]
+        return subprocess.run(argv, cwd=flow.root, env=dict(environ), input=stdin, check=False).returncode
+
+    return Hooks(flow.hooks, run_command, say, previous_failed=failed, tasks=tasks, flow=flow.name)
+
+
+def run_log(path: str, say: Callable[[str], None]) -> Observer:
+    """Keeps the events of a run in a file, once anything is run."""
+    from flowmake.observers.runlog import RunLog
+
+    return RunLog(path, say)
+
+
+def who_and_where(root: str) -> dict[str, Any]:
+    """User, host and git commit, for the history; empty texts where unknown."""
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return {"user": user, "host": socket.gethostname(), "commit": _git_commit(root)}
+
+
+def _git_commit(root: str) -> str:
+    """The commit checked out around `root`, asked of git only where there is a checkout."""
+    folder = root
+    while not os.path.exists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return ""
+        folder = parent
+    try:
+        done = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, check=False, text=True)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,86 @@
+"""A flow with its state folder and environment: opens stores and graphs, turns requests into demands. Runs nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+
+from msgspec import Struct
+
+from flowmake import wiring
+from flowmake.core.evidence import Evidence
+from flowmake.core.graph import Graph
+from flowmake.core.model import Flow
+from flowmake.core.plan import Demand, needed, resolve_targets
+from flowmake.core.ports import Files, Store
+
+
+class RunOptions(Struct, frozen=True):
+    """How to run. `jobs` 0: the cores this process may use. Times in seconds; `deadline` counts from the start.
+
+    `force` reruns everything the targets need, `force_tasks` only those; `only` leaves upstreams alone; `failed` takes
+    from the targets what did not succeed last time. `yes` answers every `confirm`. `executor` overrides that of
+    all tasks. `lock`: `wait`, `wait=SECONDS`, `fail` or `skip`. `grace` lies between TERM and KILL, `tick` between
+    two calls of the observers' `on_tick`. `argv` is kept in the history.
+    """
+
+    jobs: int = 0
+    keep_going: bool = False
+    fail_fast: bool = False
+    force: bool = False
+    force_tasks: tuple[str, ...] = ()
+    only: bool = False
+    failed: bool = False
+    yes: bool = False
+    deadline: float | None = None
+    executor: str = ""
+    lock: str = "wait"
+    grace: float = 10.0
+    tick: float = 1.0
+    argv: tuple[str, ...] = ()
+
+
+class View(Struct, frozen=True):
+    """A graph with what is known about it at one moment."""
+
+    graph: Graph
+    evidence: Evidence
+    files: Files
+    store: Store
+
+
+class Workspace:
+    """`here` is the folder below the root, with a closing `/`, from which relative targets are meant."""
+
+    def __init__(self, flow: Flow, here: str = "") -> None:
+        self.flow = flow
+        self.here = here
+        self.state = wiring.open_state(flow.root)
+        self.environ = {**flow.dotenv, **os.environ}
+
+    @contextmanager
+    def look(self) -> Iterator[View]:
+        """A view for reading only."""
+        with closing(wiring.open_store(self.state, read_only=True)) as store:
+            yield self.view(store, wiring.open_files(self.flow.root, self.state, store))
+
+    def view(self, store: Store, files: Files) -> View:
+        """Graph and evidence on an open store. Raises `FlowfileError`."""
+        graph = Graph(self.flow, wiring.DiskSources(files))
+        return View(graph, Evidence(graph, files, store, self.environ, wiring.clock().now), files, store)
+
+    def demand(self, view: View, targets: Sequence[str], options: RunOptions) -> Demand:
+        """What the targets and options ask for. Raises `UsageError`."""
+        names = resolve_targets(view.graph, targets, self.here)
+        if options.failed:
+            names = tuple(_not_succeeded(view, Demand(names)))
+        forced = resolve_targets(view.graph, options.force_tasks, self.here) if options.force_tasks else ()
+        return Demand(names, options.only, options.force, frozenset(forced))
+
+
+def _not_succeeded(view: View, wanted: Demand) -> Iterator[str]:
+    for name in needed(view.graph, wanted):
+        last = view.evidence.attempt(name)
+        if last is not None and last.status != "succeeded":
+            yield name
