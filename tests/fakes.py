@@ -127,6 +127,7 @@ class FakeStore:
         self._attempts: dict[str, Attempt] = {}
         self._runs: dict[str, RunRecord] = {}
         self._records: list[TaskRecord] = []
+        self._made: dict[str, bool] = {}  # path: were people told that nobody makes it any more?
         self._durable: FakeStore | None = None
         self.flushes = 0
 
@@ -150,6 +151,22 @@ class FakeStore:
         self._records.append(record)
         if trace is not None:
             self._traces[trace.task] = trace
+            for path in trace.outputs:
+                self._made.setdefault(path, False)
+
+    def made(self) -> set[str]:
+        return set(self._made)
+
+    def unmake(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._made.pop(path, None)
+
+    def named_orphans(self) -> set[str]:
+        return {path for path, named in self._made.items() if named}
+
+    def name_orphans(self, paths: Iterable[str]) -> None:
+        named = set(paths)
+        self._made = {path: path in named for path in self._made}
 
     def accept(self, trace: Trace) -> None:
         self._traces[trace.task] = trace
@@ -183,6 +200,7 @@ class FakeStore:
         copy = FakeStore()
         copy._traces, copy._attempts = dict(self._traces), dict(self._attempts)
         copy._runs, copy._records = dict(self._runs), list(self._records)
+        copy._made = dict(self._made)
         copy._durable = copy
         return copy
 

@@ -87,24 +87,7 @@ def acquire(
 
 
 def is_held(path: str) -> bool:
-    """Does some process hold the lock right now? Looks through a shared lock, let go at once; creates nothing."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def is_held(path: str) -> bool:
     """Whether another process holds the lock now; creates and changes nothing."""
-    import fcntl
-
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
