@@ -29,6 +29,8 @@ class Bell:
         return self._reader
 
     def close(self) -> None:
-        """Give the descriptors back."""
-        os.close(self._reader)
-        os.close(self._writer)
+        """Give the descriptors back; closing twice is the same as once."""
+        if self._reader >= 0:
+            os.close(self._reader)
+            os.close(self._writer)
+        self._reader = self._writer = -1

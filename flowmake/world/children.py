@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -98,8 +100,10 @@ class ThreadWatch:
     """Anywhere else: a sleeping thread per process."""
 
     def __init__(self) -> None:
-        self._reader, self._writer = os.pipe()
-        self._ended: list[int] = []
+        # Sockets, since a thread that is late must not write to whatever has the number of a closed descriptor.
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._ended: deque[int] = deque()
 
     def add(self, pid: int) -> None:
         threading.Thread(target=self._wait, args=(pid,), daemon=True).start()
@@ -108,33 +112,33 @@ class ThreadWatch:
         try:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         except ChildProcessError:
-            self._wait_for_stranger(pid)
+            _wait_for_stranger(pid)
         self._ended.append(pid)
         with suppress(OSError):  # closed meanwhile: nobody waits any more
-            os.write(self._writer, b".")
-
-    @staticmethod
-    def _wait_for_stranger(pid: int) -> None:
-        import psutil
-
-        with suppress(psutil.Error):
-            process = psutil.Process(pid)
-            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.02)
+            self._writer.send(b".")
 
     def ended(self) -> list[int]:
-        found = []
-        while select.select([self._reader], [], [], 0)[0]:
-            os.read(self._reader, 1)
-            found.append(self._ended.pop(0))
-        return found
+        with suppress(BlockingIOError):
+            count = len(self._reader.recv(4096))
+            return [self._ended.popleft() for _ in range(count)]
+        return []
 
     def fileno(self) -> int:
-        return self._reader
+        return self._reader.fileno()
 
     def close(self) -> None:
-        os.close(self._reader)
-        os.close(self._writer)
+        self._reader.close()
+        self._writer.close()
+
+
+def _wait_for_stranger(pid: int) -> None:
+    """Sleep until a process that is not our child is gone, or a zombie."""
+    import psutil
+
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.02)
 
 
 def open_watch() -> Watch:

@@ -53,7 +53,7 @@ def spawn(
         raise CannotStart("the command is empty")
     program = find_program(argv[0], env, cwd)
     try:
-        if cwd == _here():
+        if (cwd.rstrip("/") or "/") == _here():
             return _posix_spawn(program, argv, env, log_fd, console, pass_fds)
         return _popen(program, argv, env, cwd, log_fd, console, pass_fds)
     except (OSError, ValueError) as failure:

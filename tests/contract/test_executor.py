@@ -1,0 +1,231 @@
+"""What every `Executor` promises, on the fake, on child processes and on the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from flowmake.core.ports import Clock, Ended, Executor, Work
+from flowmake.engine.executors.local import LocalExecutor
+from flowmake.engine.executors.pool import PoolExecutor
+from tests.fakes import FakeClock, FakeExecutor
+from tests.processes import Bench, Meeting
+
+FOR_EVER = 1e9
+
+
+class Subject(Protocol):
+    """An executor, and what to ask it for. `settled` returns when a task that was started can take a signal."""
+
+    executor: Executor
+    clock: Clock
+
+    def exits(self, task: str, code: int) -> Work: ...
+
+    def hangs(self, task: str, stubborn: bool = False) -> Work: ...
+
+    def cannot_start(self, task: str) -> Work: ...
+
+    def settled(self, task: str) -> None: ...
+
+
+class Fake:
+    def __init__(self, folder: Path) -> None:
+        self.clock: Clock = FakeClock()
+        assert isinstance(self.clock, FakeClock)
+        self._codes: dict[str, int | Ended] = {}
+        self._hanging: set[str] = set()
+        self._fake = FakeExecutor(
+            lambda work: self._codes[work.task],
+            self.clock,
+            lambda work: FOR_EVER if work.task in self._hanging else 1.0,
+        )
+        self.executor: Executor = self._fake
+
+    def _work(self, task: str) -> Work:
+        return Work(task, 1, "", "", {})
+
+    def exits(self, task: str, code: int) -> Work:
+        self._codes[task] = code
+        self._hanging.discard(task)
+        return self._work(task)
+
+    def hangs(self, task: str, stubborn: bool = False) -> Work:
+        self._hanging.add(task)
+        if stubborn:
+            self._fake.stubborn.add(task)
+        return self._work(task)
+
+    def cannot_start(self, task: str) -> Work:
+        self._codes[task] = Ended(task, error="there is nothing to start")
+        return self._work(task)
+
+    def settled(self, task: str) -> None:
+        assert task in self._fake.running
+
+
+class Local(Bench):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(LocalExecutor(), folder)
+        self._meetings: dict[str, Meeting] = {}
+
+    def exits(self, task: str, code: int) -> Work:
+        return self.work(task, "sh", "-c", f"exit {code}")
+
+    def hangs(self, task: str, stubborn: bool = False) -> Work:
+        self._meetings[task] = Meeting(self.folder, f"{task}.ready")
+        trap = "trap '' TERM;" if stubborn else ""
+        return self.work(task, "sh", "-c", f"{trap} echo > {task}.ready; exec sleep 1000")
+
+    def cannot_start(self, task: str) -> Work:
+        return self.work(task, "no-such-command")
+
+    def settled(self, task: str) -> None:
+        self._meetings[task].wait()
+
+
+CALLS = """\
+import signal, sys, time
+
+def exits(code):
+    sys.exit(code)
+
+def hangs(ready, stubborn):
+    if stubborn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with open(ready, "w") as file:
+        file.write("ready")
+    time.sleep(1000)
+"""
+
+
+class Pool(Bench):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(PoolExecutor(2), folder)
+        (folder / "calls.py").write_text(CALLS)
+        self._meetings: dict[str, Meeting] = {}
+
+    def exits(self, task: str, code: int) -> Work:
+        return self.work(task, call="calls:exits", args={"code": code})
+
+    def hangs(self, task: str, stubborn: bool = False) -> Work:
+        self._meetings[task] = Meeting(self.folder, f"{task}.ready")
+        args = {"ready": f"{task}.ready", "stubborn": stubborn}
+        return self.work(task, call="calls:hangs", args=args)
+
+    def cannot_start(self, task: str) -> Work:
+        return self.work(task, call="no_such_module:function")
+
+    def settled(self, task: str) -> None:
+        self._meetings[task].wait()
+
+
+@pytest.fixture(params=[Fake, Local, Pool])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+    made: Subject = request.param(tmp_path)
+    yield made
+    made.executor.close()
+
+
+def ends(subject: Subject, count: int) -> dict[str, Ended]:
+    """The next ends, by task; waits as a scheduler does, and would fail on one more than asked for."""
+    found: list[Ended] = []
+    for _ in range(100):
+        found += subject.executor.poll()
+        if len(found) >= count:
+            break
+        subject.clock.wait(subject.executor.fds(), 10)
+    assert len(found) == count
+    return {ended.task: ended for ended in found}
+
+
+@pytest.mark.parametrize("code", [0, 1, 75, 255])
+def test_the_exit_code_is_reported_exactly(subject: Subject, code: int) -> None:
+    subject.executor.start(subject.exits("a", code))
+    ended = ends(subject, 1)["a"]
+    assert (ended.exit_code, ended.signal, ended.error) == (code, None, "")
+    assert ended.seconds > 0
+
+
+def test_each_end_is_reported_once(subject: Subject) -> None:
+    for code, task in enumerate("abcde"):
+        subject.executor.start(subject.exits(task, code))
+    assert {task: ended.exit_code for task, ended in ends(subject, 5).items()} == dict(
+        zip("abcde", range(5), strict=True)
+    )
+    assert list(subject.executor.poll()) == []
+
+
+def test_nothing_is_reported_while_it_runs(subject: Subject) -> None:
+    subject.executor.start(subject.hangs("a"))
+    subject.settled("a")
+    assert list(subject.executor.poll()) == []
+
+
+def test_what_cannot_start_is_reported_and_not_raised(subject: Subject) -> None:
+    subject.executor.start(subject.cannot_start("a"))
+    ended = ends(subject, 1)["a"]
+    assert (ended.exit_code, ended.signal) == (None, None)
+    assert ended.error
+
+
+def test_stopping_ends_by_signal(subject: Subject) -> None:
+    subject.executor.start(subject.hangs("a"))
+    subject.settled("a")
+    subject.executor.stop("a")
+    ended = ends(subject, 1)["a"]
+    assert (ended.exit_code, ended.signal) == (None, 15)
+
+
+def test_killing_ends_what_ignores_stopping(subject: Subject) -> None:
+    subject.executor.start(subject.hangs("a", stubborn=True))
+    subject.settled("a")
+    subject.executor.stop("a")
+    assert list(subject.executor.poll()) == []
+    subject.executor.stop("a", kill=True)
+    ended = ends(subject, 1)["a"]
+    assert (ended.exit_code, ended.signal) == (None, 9)
+
+
+def test_stopping_one_leaves_the_others(subject: Subject) -> None:
+    for task in ("a", "b"):
+        subject.executor.start(subject.hangs(task))
+        subject.settled(task)
+    subject.executor.stop("a")
+    assert set(ends(subject, 1)) == {"a"}
+    subject.executor.stop("b")
+    assert set(ends(subject, 1)) == {"b"}
+
+
+def test_stopping_what_does_not_run_does_nothing(subject: Subject) -> None:
+    subject.executor.stop("never started")
+    subject.executor.start(subject.exits("a", 0))
+    ends(subject, 1)
+    subject.executor.stop("a")
+    subject.executor.stop("a", kill=True)
+    assert list(subject.executor.poll()) == []
+
+
+def test_a_task_can_start_again_after_its_end(subject: Subject) -> None:
+    for code in (3, 0):
+        subject.executor.start(subject.exits("a", code))
+        assert ends(subject, 1)["a"].exit_code == code
+
+
+def test_a_task_can_start_again_after_it_was_stopped(subject: Subject) -> None:
+    subject.executor.start(subject.hangs("a"))
+    subject.settled("a")
+    subject.executor.stop("a")
+    ends(subject, 1)
+    subject.executor.start(subject.exits("a", 4))
+    assert ends(subject, 1)["a"].exit_code == 4
+
+
+def test_closing_does_not_wait_for_what_runs(subject: Subject) -> None:
+    subject.executor.start(subject.hangs("a", stubborn=True))
+    subject.settled("a")
+    subject.executor.close()
+    assert not isinstance(subject.executor, FakeExecutor) or subject.executor.closed
