@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache, partial
 from typing import Any, cast
@@ -18,7 +18,7 @@ from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
-from flowmake.core.templates import FINALIZERS, Mode, PathList, Raw, elements
+from flowmake.core.values import FINALIZERS, Mode, PathList, Raw, elements
 
 _GLOBALS = ("range", "dict", "namespace")
 
@@ -118,11 +118,12 @@ def render(text: str, context: Mapping[str, Any], place: Place, mode: Mode) -> s
 def evaluate(text: str, context: Mapping[str, Any], place: Place) -> Any:
     """The value of a text that is one expression. Raises like `render`."""
     try:
-        source = expression(text)
-        value = _expression(source or "")(**context)
-        if isinstance(value, _Undefined):
-            str(value)
-        return value
+        value = _expression(expression(text) or "")(**context)
+        items = elements(value)
+        for part in [value] if items is None else items:
+            if isinstance(part, _Undefined):
+                str(part)  # raises
+        return value if items is None or isinstance(value, Sequence) else items
     except Exception as error:
         raise FlowfileError([_problem(error, text, context, place)]) from error
 

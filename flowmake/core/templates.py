@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from shlex import quote
-from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final, Literal, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Final
 
-from flowmake.core.errors import Problem
-from flowmake.core.patterns import escape, normalise
+from flowmake.core.errors import FlowfileError, Problem
+from flowmake.core.patterns import normalise
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
+from flowmake.core.values import FINALIZERS, DashPath, Mode, NotOneText, PathList, elements, path_text, safe_path
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-Mode = Literal["plain", "shell", "paths"]
-
+__all__ = [
+    "PathList",
+    "check",
+    "evaluate",
+    "has_template",
+    "names",
+    "render",
+    "render_list",
+    "render_paths",
+    "render_shell",
+    "safe_path",
+    "skeleton",
+]
 _SIMPLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}")
 _SYNTAX = re.compile(r"\{[{%#]|\{$|\r")
 _RESERVED = frozenset(
@@ -29,56 +39,6 @@ _RESERVED = frozenset(
 _DOTS_BEFORE = re.compile(r"(^|/)\.{1,2}(?=\0)")
 _DOTS_AFTER = re.compile(r"\0\.{1,2}(?=/|$)")
 _MISSING: Final = object()
-
-
-class Raw(str):
-    """Text that goes into the result as it is, neither quoted nor escaped."""
-
-    __slots__ = ()
-
-
-class _DashPath(str):
-    """A path that a command would take for an option."""
-
-    __slots__ = ()
-
-
-class PathList(list[str]):
-    """What `inputs` and `outputs` are in templates: all paths, by index, and by name where they were named.
-
-    `paths.raw` and `paths["raw"]` are the paths of one group, themselves a `PathList`; a group's name wins over a
-    list method of the same name in templates. As text: separated by spaces, each quoted where a shell will read it.
-    """
-
-    __slots__ = ("groups",)
-
-    def __init__(self, paths: Iterable[str] = (), groups: Mapping[str, Iterable[str]] | None = None) -> None:
-        super().__init__(_DashPath(path) if path.startswith("-") else path for path in paths)
-        self.groups: dict[str, PathList] = {name: PathList(group) for name, group in (groups or {}).items()}
-
-    @overload
-    def __getitem__(self, key: SupportsIndex) -> str: ...
-    @overload
-    def __getitem__(self, key: slice) -> PathList: ...
-    @overload
-    def __getitem__(self, key: str) -> PathList: ...
-    def __getitem__(self, key: SupportsIndex | slice | str) -> str | PathList:
-        if isinstance(key, str):
-            return self.groups[key]
-        found = super().__getitem__(key)
-        return PathList(found) if isinstance(found, list) else found
-
-    def __getattr__(self, name: str) -> PathList:
-        if name != "groups" and name in self.groups:
-            return self.groups[name]
-        raise AttributeError(name)
-
-    def __str__(self) -> str:
-        return " ".join(self)
-
-
-class NotOneText(ValueError):
-    """A list stands where one text is wanted."""
 
 
 def has_template(text: str) -> bool:
@@ -114,7 +74,10 @@ def render_paths(text: str, context: Mapping[str, Any], place: Place) -> list[st
     if not has_template(text):
         return [text]
     if _is_expression(text):
-        return [path_text(item) for item in _items(evaluate(text, context, place))]
+        try:
+            return [path_text(item) for item in _items(evaluate(text, context, place))]
+        except NotOneText as error:
+            raise FlowfileError([Problem("a list inside a list cannot be an entry", (place,))]) from error
     rendered = _render(text, context, place, "paths")
     return [] if "{%" in text and not rendered.strip() else [rendered]
 
@@ -128,7 +91,7 @@ def render_list(text: str, context: Mapping[str, Any], place: Place) -> list[str
         return [text]
     if _is_expression(text):
         return [
-            str(safe_path(item) if isinstance(item, _DashPath) else item)
+            str(safe_path(item) if isinstance(item, DashPath) else item)
             for item in _items(evaluate(text, context, place))
         ]
     return [render(text, context, place)]
@@ -143,11 +106,6 @@ def evaluate(text: str, context: Mapping[str, Any], place: Place) -> Any:
     parts = _parts(text.strip())
     value = _lookup(context, parts[0]) if parts and isinstance(parts[0], tuple) else _MISSING
     return _sandbox().evaluate(text, context, place) if value is _MISSING else value
-
-
-def safe_path(path: str) -> str:
-    """The path spelt so that no command takes it for an option."""
-    return f"./{path}" if path.startswith("-") else path
 
 
 @lru_cache(maxsize=20_000)
@@ -180,44 +138,6 @@ def skeleton(text: str) -> str:
     if ".." in tail.split("/"):
         return ANYTHING
     return normalise(head + wild + tail)
-
-
-def shell_text(value: Any) -> str:
-    """A value as words for a shell."""
-    if isinstance(value, Raw):
-        return value
-    if isinstance(value, _DashPath):
-        return quote(safe_path(value))
-    items = elements(value)
-    return quote(str(value)) if items is None else " ".join(map(shell_text, items))
-
-
-def path_text(value: Any) -> str:
-    """A value as part of a pattern. Raises `NotOneText` for a list that does not have exactly one element."""
-    if isinstance(value, Raw):
-        return value
-    items = elements(value)
-    if items is None:
-        return escape(str(value))
-    if len(items) != 1:
-        raise NotOneText("a list must stand alone in its entry, or be narrowed down to one element")
-    return path_text(items[0])
-
-
-def plain_text(value: Any) -> str:
-    """A value as it is."""
-    items = elements(value)
-    return str(value) if items is None else " ".join(map(plain_text, items))
-
-
-FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {"plain": plain_text, "shell": shell_text, "paths": path_text}
-
-
-def elements(value: Any) -> Sequence[Any] | None:
-    """The elements of a list-like value, None for one that is a single thing."""
-    if isinstance(value, list | tuple | range):
-        return value
-    return list(value) if isinstance(value, GeneratorType | map | filter | zip) else None
 
 
 _Parts = tuple[str | tuple[str, ...], ...]

@@ -1,61 +1,105 @@
-"""Small values of a Flowfile checked and converted: durations, amounts, names, variables. Unaware of tasks."""
+"""Values in templates and how each becomes text: plain, as words for a shell, as part of a pattern."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from shlex import quote
+from types import GeneratorType
+from typing import Any, Final, Literal, SupportsIndex, overload
 
-from flowmake.core import schema_fields, units
-from flowmake.core.errors import Problem
-from flowmake.core.source import Place
-from flowmake.core.validation import label
+from flowmake.core.patterns import escape
 
-NAME = re.compile(schema_fields.NAME_PATTERN, re.ASCII)
-NAME_HINT = "names start with a letter or `_`, then letters, digits, `_`, `.` and `-`"
-_VARIABLE = re.compile(r"[^=\0]+")
-
-Report = Callable[[Problem], None]
+Mode = Literal["plain", "shell", "paths"]
 
 
-def is_template(text: str) -> bool:
-    """Does it need rendering?"""
-    return "{{" in text or "{%" in text or "{#" in text
+class Raw(str):
+    """Text that goes into the result as it is, neither quoted nor escaped."""
+
+    __slots__ = ()
 
 
-def check_name(name: str, place: Place, report: Report) -> None:
-    """Report a name that breaks the rule for names."""
-    if not NAME.fullmatch(name):
-        report(Problem(f"`{name}` is not a good name", (place,), NAME_HINT))
+class DashPath(str):
+    """A path that a command would take for an option."""
+
+    __slots__ = ()
 
 
-def duration(value: float | str, place: Place, report: Report) -> float:
-    """Seconds; 0 where the text is reported as no duration."""
-    try:
-        return units.seconds(value)
-    except ValueError:
-        report(Problem(f"`{label(place)}` is not a duration: `{value}`", (place,), f"write {units.DURATION_FORMS}"))
-        return 0.0
+class PathList(list[str]):
+    """What `inputs` and `outputs` are in templates: all paths, by index, and by name where they were named.
+
+    `paths.raw` and `paths["raw"]` are the paths of one group, themselves a `PathList`; a group's name wins over a
+    list method of the same name in templates. As text: separated by spaces, each quoted where a shell will read it.
+    """
+
+    __slots__ = ("groups",)
+
+    def __init__(self, paths: Iterable[str] = (), groups: Mapping[str, Iterable[str]] | None = None) -> None:
+        super().__init__(DashPath(path) if path.startswith("-") else path for path in paths)
+        self.groups: dict[str, PathList] = {name: PathList(group) for name, group in (groups or {}).items()}
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> str: ...
+    @overload
+    def __getitem__(self, key: slice) -> PathList: ...
+    @overload
+    def __getitem__(self, key: str) -> PathList: ...
+    def __getitem__(self, key: SupportsIndex | slice | str) -> str | PathList:
+        if isinstance(key, str):
+            return self.groups[key]
+        found = super().__getitem__(key)
+        return PathList(found) if isinstance(found, list) else found
+
+    def __getattr__(self, name: str) -> PathList:
+        if name != "groups" and name in self.groups:
+            return self.groups[name]
+        raise AttributeError(name)
+
+    def __str__(self) -> str:
+        return " ".join(self)
 
 
-def amount(value: int | str, place: Place, report: Report) -> int:
-    """An amount of a resource; 0 where the text is reported as none."""
-    try:
-        return units.amount(value)
-    except ValueError:
-        report(Problem(f"`{label(place)}` is not an amount: `{value}`", (place,), f"write {units.SIZE_FORMS}"))
-        return 0
+class NotOneText(ValueError):
+    """A list stands where one text is wanted."""
 
 
-def variables(values: dict[str, str | int], place: Place, report: Report) -> dict[str, str]:
-    """Environment variables as text."""
-    for name, value in values.items():
-        check_variable(name, place.key(name), report)
-        if isinstance(value, str) and "\0" in value:
-            report(Problem(f"`{label(place.at(name))}` holds a NUL character", (place.at(name),)))
-    return {name: str(value) for name, value in values.items()}
+def safe_path(path: str) -> str:
+    """The path spelt so that no command takes it for an option."""
+    return f"./{path}" if path.startswith("-") else path
 
 
-def check_variable(name: str, place: Place, report: Report) -> None:
-    """Report what cannot name an environment variable."""
-    if not _VARIABLE.fullmatch(name):
-        report(Problem(f"`{name}` cannot name an environment variable", (place,)))
+def shell_text(value: Any) -> str:
+    """A value as words for a shell."""
+    if isinstance(value, Raw):
+        return value
+    if isinstance(value, DashPath):
+        return quote(safe_path(value))
+    items = elements(value)
+    return quote(str(value)) if items is None else " ".join(map(shell_text, items))
+
+
+def path_text(value: Any) -> str:
+    """A value as part of a pattern. Raises `NotOneText` for a list that does not have exactly one element."""
+    if isinstance(value, Raw):
+        return value
+    items = elements(value)
+    if items is None:
+        return escape(str(value))
+    if len(items) != 1:
+        raise NotOneText("a list must stand alone in its entry, or be narrowed down to one element")
+    return path_text(items[0])
+
+
+def plain_text(value: Any) -> str:
+    """A value as it is."""
+    items = elements(value)
+    return str(value) if items is None else " ".join(map(plain_text, items))
+
+
+FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {"plain": plain_text, "shell": shell_text, "paths": path_text}
+
+
+def elements(value: Any) -> Sequence[Any] | None:
+    """The elements of a list-like value, None for one that is a single thing."""
+    if isinstance(value, list | tuple | range):
+        return value
+    return list(value) if isinstance(value, GeneratorType | map | filter | zip) else None
