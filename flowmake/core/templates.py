@@ -36,6 +36,7 @@ _RESERVED = frozenset(
     | {"recursive", "self", "super", "loop", "caller"}
 )
 """Names that mean something else to Jinja2 in some place."""
+_RUNS = re.compile(r"\0+")
 _DOTS_BEFORE = re.compile(r"(^|/)\.{1,2}(?=\0)")
 _DOTS_AFTER = re.compile(r"\0\.{1,2}(?=/|$)")
 _MISSING: Final = object()
@@ -133,7 +134,7 @@ def skeleton(text: str) -> str:
         pattern: str = _sandbox().skeleton(text)
     else:
         pattern = "".join(part if isinstance(part, str) else ANYTHING for part in parts)
-    pattern = _DOTS_AFTER.sub(ANYTHING, _DOTS_BEFORE.sub(r"\1", pattern))
+    pattern = _DOTS_AFTER.sub(ANYTHING, _DOTS_BEFORE.sub(r"\1", _RUNS.sub(ANYTHING, pattern)))
     head, wild, tail = pattern.partition(ANYTHING)
     if ".." in tail.split("/"):
         return ANYTHING

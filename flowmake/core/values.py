@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from shlex import quote
-from types import GeneratorType
 from typing import Any, Final, Literal, SupportsIndex, overload
 
 from flowmake.core.patterns import escape
@@ -100,6 +99,8 @@ FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {"plain": plain_text, "she
 
 def elements(value: Any) -> Sequence[Any] | None:
     """The elements of a list-like value, None for one that is a single thing."""
+    if isinstance(value, str | int):
+        return None
     if isinstance(value, list | tuple | range):
         return value
-    return list(value) if isinstance(value, GeneratorType | map | filter | zip) else None
+    return list(value) if isinstance(value, Iterator | KeysView | ValuesView | ItemsView) else None
