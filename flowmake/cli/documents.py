@@ -49,7 +49,7 @@ class TaskStatus(Struct):
     reasons: list[Reason]
     waiting_on: Annotated[list[str], Meta(description="Upstream tasks whose outcome is not known yet.")]
     last_status: Annotated[Status, Meta(description="How its last attempt ended; empty: it never ran.")]
-    last_run: Annotated[Time | None, Meta(description="When its last attempt started.")]
+    last_run: Annotated[Time | None, Meta(description="When its last attempt started, or when it was accepted.")]
     seconds: Annotated[float | None, Meta(description="How long its last attempt took.")]
 
 

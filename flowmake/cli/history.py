@@ -104,6 +104,7 @@ def _in_run(task: TaskRecord) -> TaskInRun:
 
 
 def _print_runs(runs: list[PastRun]) -> None:
+    from flowmake.cli.states import local_time
     from flowmake.core.text import duration
     from flowmake.views.table import STATUS_STYLES, Column, print_table
 
@@ -118,7 +119,7 @@ def _print_runs(runs: list[PastRun]) -> None:
     rows = [
         [
             run.run,
-            _when(run.started),
+            local_time(run.started),
             "" if run.seconds is None else duration(run.seconds),
             run.status,
             ", ".join(f"{count} {status}" for status, count in run.counts.items() if count),
@@ -130,6 +131,7 @@ def _print_runs(runs: list[PastRun]) -> None:
 
 
 def _print_tasks(run: PastRun) -> None:
+    from flowmake.cli.states import local_time
     from flowmake.core.text import duration
     from flowmake.views.table import STATUS_STYLES, Column, print_table
 
@@ -142,18 +144,10 @@ def _print_tasks(run: PastRun) -> None:
         Column("exit", right=True),
     ]
     rows = [
-        [task.task, task.status, _when(task.started), duration(task.seconds), str(task.attempt), _exit(task)]
+        [task.task, task.status, local_time(task.started), duration(task.seconds), str(task.attempt), _exit(task)]
         for task in run.tasks
     ]
     print_table(columns, rows, sys.stdout)
-
-
-def _when(moment: str | None) -> str:
-    from datetime import datetime
-
-    from flowmake.cli.states import local_time
-
-    return local_time(datetime.fromisoformat(moment).timestamp()) if moment else ""
 
 
 def _exit(task: TaskInRun) -> str:

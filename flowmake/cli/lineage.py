@@ -52,6 +52,7 @@ def _trace_back(project: Project, path: str) -> list[FileOrigin]:
 
 
 def _lines(origin: FileOrigin) -> Iterator[str]:
+    from flowmake.cli.states import local_time
     from flowmake.core.text import duration, safe_line, safe_text
     from flowmake.core.wording import short_digest
 
@@ -61,7 +62,7 @@ def _lines(origin: FileOrigin) -> Iterator[str]:
         yield "  made by   no recorded task"
         return
     took = "" if origin.seconds is None else f" in {duration(origin.seconds)}"
-    yield f"  made by   {safe_line(origin.task)}, {origin.finished}{took}, run {origin.run}"
+    yield f"  made by   {safe_line(origin.task)}, {local_time(origin.finished)}{took}, run {origin.run}"
     if origin.user or origin.host:
         yield f"  for       {safe_line(origin.user)}@{safe_line(origin.host)}"
     if origin.commit:

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from flowmake.cli.options import flow_options, open_project, task_argument
+from flowmake.cli.options import flow_options_without_f, open_project, task_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Log(Struct, frozen=True):
 @task_argument(required=False)
 @click.option("--run", metavar="RUN", help="The logs of this run: an id, the beginning of one, or `last`.")
 @click.option("-f", "--follow", is_flag=True, help="Go on printing while the task runs.")
-@flow_options
+@flow_options_without_f
 @click.pass_context
 def command(ctx: click.Context, task: str | None, run: str | None, follow: bool) -> int:
     from flowmake.core.errors import UsageError

@@ -59,16 +59,21 @@ directory_option = click.option(
     type=click.Path(file_okay=False),
     help="Change to DIR before doing anything.",
 )
-file_option = click.option(
-    "-f",
-    "--file",
-    "file",
-    metavar="FILE",
-    expose_value=False,
-    callback=_remember(_FILE),
-    type=click.Path(),
-    help="The Flowfile; otherwise searched from here upwards.",
-)
+
+
+def _file_option(*names: str) -> Callable[[Decorated], Decorated]:
+    return click.option(
+        *names,
+        "file",
+        metavar="FILE",
+        expose_value=False,
+        callback=_remember(_FILE),
+        type=click.Path(),
+        help="The Flowfile; otherwise searched from here upwards.",
+    )
+
+
+file_option = _file_option("-f", "--file")
 set_option = click.option(
     "--set",
     "assignments",
@@ -93,6 +98,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print versio
 def flow_options(command: Decorated) -> Decorated:
     """Everything that says which flow: `-C -f --set --params-file`."""
     for option in (params_file_option, set_option, file_option, directory_option):
+        command = option(command)
+    return command
+
+
+def flow_options_without_f(command: Decorated) -> Decorated:
+    """The same for a command that has another use for `-f`."""
+    for option in (params_file_option, set_option, _file_option("--file"), directory_option):
         command = option(command)
     return command
 

@@ -15,10 +15,11 @@ DOCUMENTS = ("flowfile", "status", "why", "list", "show", "graph", "check", "his
 @click.command(
     "schema",
     help=help_of(
-        "schema", "With DOCUMENT: the schema of what that command prints with `--json`, or of `run --events`."
+        "schema",
+        "With DOCUMENT: of what the command of that name prints with `--json`, or (`events`) of `run --events`.",
     ),
 )
-@click.argument("document", type=click.Choice(DOCUMENTS), default="flowfile", required=False)
+@click.argument("document", metavar="[DOCUMENT]", type=click.Choice(DOCUMENTS), default="flowfile", required=False)
 def command(document: str) -> int:
     from msgspec import json
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_project, target_argument
+from flowmake.cli.options import flow_options, json_option, open_project, read_source, target_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
     from flowmake.cli.documents import FileState, TaskShown
     from flowmake.core.model import Declaration
     from flowmake.core.plan import Judgement, Plan
+    from flowmake.core.source import Place
 
 TOLD_APART = frozenset(
     {"name", "place", "include", "kind", "action", "description", "tags", "inputs", "outputs", "needs", "foreach"}
@@ -35,7 +37,8 @@ def command(ctx: click.Context, target: str, as_json: bool) -> int:
     names = dict.fromkeys(task.name for name in plan.targets for task in plan.graph.members(name))
     names = names or dict.fromkeys(plan.targets)
     running = project.is_running()
-    tasks = [_shown(plan.judgements[name], plan, running=running) for name in names]
+    where = _Where(ctx)
+    tasks = [_shown(plan.judgements[name], plan, where, running=running) for name in names]
     if as_json:
         documents.write(documents.ShowDocument(tasks=tasks))
     else:
@@ -43,7 +46,23 @@ def command(ctx: click.Context, target: str, as_json: bool) -> int:
     return 0
 
 
-def _shown(judgement: Judgement, plan: Plan, *, running: bool) -> TaskShown:
+class _Where:
+    """Finds where things are declared; reads each file once."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        self._read = cache(read_source(ctx))
+
+    def __call__(self, place: Place) -> str:
+        from flowmake.core.positions import locate
+
+        text = self._read(place.file)
+        if text is None:
+            return place.file
+        position = locate(text, place.key())
+        return f"{place.file}:{position.line}:{position.column}"
+
+
+def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) -> TaskShown:
     from flowmake.cli import states
     from flowmake.cli.documents import TaskShown
 
@@ -62,7 +81,7 @@ def _shown(judgement: Judgement, plan: Plan, *, running: bool) -> TaskShown:
         downstream=graph.downstream()[task.name],
         settings=_settings(declared),
         status=states.status_of(judgement, running=running),
-        declared=declared.place.file,
+        declared=where(declared.place),
     )
 
 
@@ -109,14 +128,15 @@ def _file(file: FileState) -> str:
 
 
 def _state(task: TaskShown) -> str:
+    from flowmake.cli.states import local_time
     from flowmake.core.text import duration
     from flowmake.core.wording import reason_sentence, waiting_sentence
 
     status = task.status
     why = [reason_sentence(_fields(reason)) for reason in status.reasons]
     why += [waiting_sentence(status.waiting_on)] if status.waiting_on else []
-    last = f"; last run {status.last_run}, {status.last_status}" if status.last_run else ""
-    took = f" after {duration(status.seconds)}" if status.seconds is not None and last else ""
+    last = f"; last run {local_time(status.last_run)}, {status.last_status}" if status.last_status else ""
+    took = f" after {duration(status.seconds)}" if status.seconds is not None else ""
     return status.state + (f": {'; '.join(why)}" if why else "") + last + took
 
 

@@ -12,7 +12,6 @@ from flowmake.core.staleness import Fresh, Stale, Verdict, Waiting
 
 if TYPE_CHECKING:
     from flowmake.core.graph import Graph
-    from flowmake.core.model import Attempt
     from flowmake.core.plan import Judgement
 
 STATES: tuple[State, ...] = ("failed", "running", "stale", "waiting", "fresh")
@@ -44,6 +43,7 @@ def state_of(judgement: Judgement, *, running: bool) -> State:
 
 def status_of(judgement: Judgement, *, running: bool) -> TaskStatus:
     attempt = judgement.attempt
+    started, seconds = _last(judgement)
     return TaskStatus(
         task=judgement.task.name,
         state=state_of(judgement, running=running),
@@ -51,13 +51,17 @@ def status_of(judgement: Judgement, *, running: bool) -> TaskStatus:
         reasons=reasons_of(judgement.verdict),
         waiting_on=list(judgement.verdict.on) if isinstance(judgement.verdict, Waiting) else [],
         last_status=attempt.status if attempt is not None else "",
-        last_run=rfc3339(attempt.started) if attempt is not None else None,
-        seconds=_seconds(attempt),
+        last_run=rfc3339(started),
+        seconds=seconds,
     )
 
 
-def _seconds(attempt: Attempt | None) -> float | None:
-    return round(attempt.seconds, 3) if attempt is not None and attempt.status != "running" else None
+def _last(judgement: Judgement) -> tuple[float, float | None]:
+    """When the last attempt began and how long it took; of an accepted task, when it was accepted."""
+    attempt, trace = judgement.attempt, judgement.trace
+    if attempt is not None:
+        return attempt.started, round(attempt.seconds, 3) if attempt.status != "running" else None
+    return (trace.finished, None) if trace is not None else (0.0, None)
 
 
 def reasons_of(verdict: Verdict) -> list[Reason]:
@@ -97,6 +101,6 @@ def rfc3339(moment: float) -> str | None:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def local_time(moment: float) -> str:
-    """For people: local time to the second; empty for 0."""
-    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+def local_time(moment: str | None) -> str:
+    """A time from a document for people: local, to the second; empty for None."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""

@@ -64,5 +64,10 @@ def _row(task: TaskStatus, judgement: Judgement) -> list[str]:
 
     lines = [] if isinstance(judgement.verdict, Fresh) else verdict_lines(judgement.verdict)
     why = lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "") if lines else ""
-    last = local_time(judgement.attempt.started) if judgement.attempt is not None else ""
-    return [task.task, task.state, last, "" if task.seconds is None else duration(task.seconds), why]
+    return [
+        task.task,
+        task.state,
+        local_time(task.last_run),
+        "" if task.seconds is None else duration(task.seconds),
+        why,
+    ]
