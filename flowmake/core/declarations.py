@@ -11,7 +11,7 @@ from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, 
 from flowmake.core.params import plain
 from flowmake.core.scalars import Report, amount, check_name, check_variable, duration, is_template, variables
 from flowmake.core.source import Place
-from flowmake.core.validation import did_you_mean, kind_of, label
+from flowmake.core.validation import did_you_mean, kind_of, label, misfits
 
 ACTIONS = ("run", "exec", "call")
 _CALL = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -139,37 +139,34 @@ def _foreach(table: schema_fields.Foreach, place: Place, report: Report) -> Fore
             continue
         check_name(name, place.key(name), report)
         if isinstance(value, bool):
-            report(Problem(f"`{label(place.at(name))}` must be a list or a table, not a boolean", (place.at(name),)))
+            what = f"`{label(place.at(name))}` must be {schema_fields.KEY_VALUES}, not a boolean"
+            report(Problem(what, (place.at(name),)))
         elif isinstance(value, tuple):
             keys[name] = _literal_values(value, place.at(name), report)
         else:
             keys[name] = _source(name, value, place.at(name), report)
     if not keys:
         report(Problem("`foreach` has no keys", (place,), 'write `foreach = { city = ["bonn", "oslo"] }`'))
-    return Foreach(keys, _exclude(table.get("exclude", ()), keys, place, report), _zip(table, place, report))
+    options = _options(table, keys, place, report)
+    return Foreach(keys, tuple(plain(combination) for combination in options.exclude), options.zip)
 
 
-def _zip(table: schema_fields.Foreach, place: Place, report: Report) -> bool:
-    value = table.get("zip", False)
-    if not isinstance(value, bool):
-        report(Problem("`foreach.zip` must be true or false", (place.at("zip"),), "`zip` cannot be the name of a key"))
-    return value is True
-
-
-def _exclude(value: Any, keys: dict[str, KeySource], place: Place, report: Report) -> tuple[dict[str, Any], ...]:
-    place = place.at("exclude")
-    if not isinstance(value, tuple):
-        report(Problem("`foreach.exclude` must be a list of tables", (place,), "`exclude` cannot be the name of a key"))
-        return ()
-    for index, combination in enumerate(value):
-        if not isinstance(combination, dict):
-            what = f"`{label(place.at(index))}` must be a table, not {kind_of(combination)}"
-            report(Problem(what, (place.at(index),)))
-            return ()
+def _options(
+    table: schema_fields.Foreach, keys: dict[str, KeySource], place: Place, report: Report
+) -> schema_fields.ForeachOptions:
+    given: dict[str, Any] = {name: table[name] for name in ("zip", "exclude") if name in table}
+    problems = list(misfits(given, schema_fields.ForeachOptions, place))
+    for problem in problems:
+        report(problem)
+    if problems:
+        return schema_fields.ForeachOptions()
+    options = schema_fields.ForeachOptions(**given)
+    for index, combination in enumerate(options.exclude):
         for name in combination:
             if name not in keys:
-                report(Problem(f"unknown key `{name}`", (place.at(index).key(name),), did_you_mean(name, keys)))
-    return tuple(plain(combination) for combination in value)
+                where = place.at("exclude", index).key(name)
+                report(Problem(f"unknown key `{name}`", (where,), did_you_mean(name, keys)))
+    return options
 
 
 def _literal_values(values: tuple[Any, ...], place: Place, report: Report) -> KeySource:

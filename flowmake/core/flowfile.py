@@ -128,7 +128,7 @@ def _declarations(file: str, parts: Parts) -> dict[str, Declaration]:
         place = parts.places["tasks", name]
         include = "" if place.file == file else place.file
         declared[name] = task = declarations.declare(name, table, place, include, parts.report)
-        scalars.check_name(name, place, parts.report)
+        scalars.check_name(name, place.key(), parts.report)
         if task.pool or task.resources:
             _check_limits(task, parts.defaults, parts)
     return declared

@@ -73,16 +73,20 @@ def _files(pattern: str, place: Place, world: World, parts: Parts) -> Iterator[t
 
 
 def _printed(entry: schema.IncludeProgram, place: Place, world: World, parts: Parts) -> Iterator[tuple[str, str]]:
+    """What a program prints, under a name that says so; it is not run when what it reads is not there."""
     name = f"<output of {' '.join(entry.exec)}>"
     if not entry.exec:
         parts.report(Problem("`exec` is empty", (place.at("exec"),)))
         return
     inputs: list[str] = []
+    before = len(parts.problems)
     for index, pattern in enumerate(entry.inputs):
         found = sorted(world.glob(pattern)) if _GLOB & set(pattern) else [pattern]
         if not found:
             parts.lose(Problem(f"no file matches `{pattern}`", (place.at("inputs", index),)))
         inputs += found
+    if len(parts.problems) > before:
+        return
     parts.sources += inputs
     try:
         yield name, world.run_include(entry.exec, tuple(inputs))

@@ -43,7 +43,7 @@ def settle(
         settled[name] = default
         variable = environ_name(name)
         if name in given:
-            source, value = f"`{name}`", given[name]
+            source, value = f"parameter `{name}`", given[name]
         elif variable in environ:
             source, value = f"`{variable}`", environ[variable]
         else:

@@ -12,6 +12,7 @@ from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.model import Declaration
 from flowmake.core.source import Place
 
+_ONE_OF = {"params": "parameter", "pools": "pool", "resources": "resource", "tasks": "task"}
 Table = TypeVar("Table", bound=Struct)
 
 
@@ -70,20 +71,18 @@ def convert(file: str, raw: dict[str, Any], kind: type[Table], parts: Parts) -> 
     parts.problems += found
     for problem in found:
         place = problem.places[0]
-        keys = place.keys
+        keys = place.keys[: 3 if place.keys[0] == "tasks" else 2]
         parts.partial |= len(keys) < 2 or keys[:2] == ("flow", "include")
         parts.spoilt |= set(keys[1:2])
-        _leave_out(raw, keys if place.on_key else keys[: 3 if keys[0] == "tasks" else 2])
+        _leave_out(raw, keys)
     return msgspec.convert(raw, kind)
 
 
-def _leave_out(raw: Any, keys: tuple[str | int, ...]) -> None:
+def _leave_out(raw: dict[Any, Any], keys: tuple[str | int, ...]) -> None:
     """Drop what is at these keys, unless what holds it has gone already."""
     *outer, last = keys
     for key in outer:
-        if isinstance(raw, dict) and key not in raw:
-            return
-        raw = raw[key]
+        raw = raw.get(key, {})
     raw.pop(last, None)
 
 
@@ -101,13 +100,13 @@ def lay_under(defaults: dict[str, Any], raw: dict[str, Any]) -> None:
 
 def take(file: str, table: schema.FlowfileTable | schema.IncludedTable, parts: Parts) -> None:
     """Put what a file defines into the common namespace."""
-    for section in ("params", "pools", "resources", "tasks"):
+    for section in _ONE_OF:
         common = getattr(parts, section)
         for name, value in getattr(table, section).items():
             place = Place(file, (section, name))
             if (section, name) in parts.places:
                 there = parts.places[section, name]
-                what = f"{section.removesuffix('s')} `{name}` is defined twice"
+                what = f"{_ONE_OF[section]} `{name}` is defined twice"
                 places = (place.key(), Place(there.file, there.keys, on_key=True))
                 parts.report(Problem(what, places, "rename one of them", ("", "also defined here")))
                 continue

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowmake.core.errors import Problem
 from flowmake.core.source import Place, Position
+from flowmake.core.text import safe_line
 from flowmake.core.tomlscan import Keys, Span, scan
 
 ReadText = Callable[[str], str | None]
@@ -117,15 +118,16 @@ def _ordered(problems: Sequence[Problem], sources: _Sources) -> list[Problem]:
 
 
 def _block(problem: Problem, sources: _Sources) -> str:
-    lines = [] if problem.places else [f"error: {problem.message}"]
+    message = safe_line(problem.message)
+    lines = [] if problem.places else [f"error: {message}"]
     for index, place in enumerate(problem.places):
-        label = problem.labels[index] if index < len(problem.labels) else ""
+        label = safe_line(problem.labels[index]) if index < len(problem.labels) else ""
         if index:
             lines += _shown(place, f"note: {label or _ALSO}", "", sources)
         else:
-            lines += _shown(place, f"error: {problem.message}", label, sources)
+            lines += _shown(place, f"error: {message}", label, sources)
     if problem.hint:
-        lines.append(f"   hint: {problem.hint}")
+        lines.append(f"   hint: {safe_line(problem.hint)}")
     return "\n".join(lines)
 
 

@@ -14,6 +14,11 @@ def doc(text: str, *, expects: str = "", example: str = "") -> Meta:
     return Meta(description=text, extra={"expects": expects, "example": example})
 
 
+def wording(expects: str, hint: str = "") -> Meta:
+    """How errors word the type of a value that is no field."""
+    return Meta(extra={"expects": expects, "hint": hint})
+
+
 Name = Annotated[str, Meta(extra_json_schema={"pattern": f"^{NAME_PATTERN}$"})]
 Count = Annotated[int, Meta(ge=1)]
 Argv = tuple[str, ...]
@@ -49,8 +54,11 @@ class OutputEntry(Struct, forbid_unknown_fields=True):
     clean: Annotated[bool, doc("Emptied before each attempt.", example="true")] = False
 
 
-Inputs = tuple[str | InputEntry, ...] | dict[Name, str | InputEntry | tuple[str | InputEntry, ...]]
-Outputs = tuple[str | OutputEntry, ...] | dict[Name, str | OutputEntry | tuple[str | OutputEntry, ...]]
+_GROUP = wording("a path, a table like `{ path = … }` or a list of them", "options go into a list: `[{ path = …, … }]`")
+_InputItem = Annotated[str | InputEntry, wording("a path or a table like `{ path = … }`")]
+_OutputItem = Annotated[str | OutputEntry, wording("a path or a table like `{ path = … }`")]
+Inputs = tuple[_InputItem, ...] | dict[Name, Annotated[str | InputEntry | tuple[_InputItem, ...], _GROUP]]
+Outputs = tuple[_OutputItem, ...] | dict[Name, Annotated[str | OutputEntry | tuple[_OutputItem, ...], _GROUP]]
 
 
 class RetryTable(Struct, forbid_unknown_fields=True):
@@ -104,4 +112,23 @@ class SourceTable(Struct, forbid_unknown_fields=True):
     ] = field(default="", name="from")
 
 
-Foreach = dict[Name, bool | tuple[Any, ...] | SourceTable]
+class ForeachOptions(Struct):
+    """What a `foreach` table holds besides its keys."""
+
+    zip: Annotated[bool, doc("Pair the keys up instead of combining each with each.", example="true")] = False
+    exclude: Annotated[
+        tuple[dict[str, Any], ...],
+        doc("Combinations to drop.", expects="a list of tables", example='[{ city = "bonn", year = 2025 }]'),
+    ] = ()
+
+
+KEY_VALUES = 'a list of values or a table like `{ glob = "src/{unit}.c" }`'
+Foreach = Annotated[
+    dict[Name, Annotated[bool | tuple[Any, ...] | SourceTable, wording(KEY_VALUES)]],
+    Meta(
+        extra={"options": ForeachOptions},
+        extra_json_schema={
+            "properties": {"zip": {"type": "boolean"}, "exclude": {"type": "array", "items": {"type": "object"}}}
+        },
+    ),
+]

@@ -72,6 +72,9 @@ def _explain(file: str, error: tomli.TOMLDecodeError) -> Problem:
     elif error.msg in _UNCLOSED:
         other, label = unclosed(error.doc), "opened here"
     if other is None:
+        if "defined twice" in message:
+            message = message.replace("is defined twice", "is inside of one that is written out as `{ … }`")
+            hint = "write it between those braces, or write that one as a `[table]`"
         return Problem(message, (here,), hint)
     there = Place(file, line=error.doc.count("\n", 0, other) + 1, column=other - error.doc.rfind("\n", 0, other))
     return Problem(message, (here, there), hint, ("", label))

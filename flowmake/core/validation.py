@@ -50,7 +50,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str, tuple[type, ...]], ...] = (
     (float, "a number", (inspect.FloatType,)),
     (str, "a string", (inspect.StrType, inspect.LiteralType)),
     ((datetime.date, datetime.time), "a date", ()),
-    (list, "a list", (inspect.VarTupleType, inspect.ListType)),
+    ((list, tuple), "a list", (inspect.VarTupleType, inspect.ListType)),
     (dict, "a table", (inspect.DictType, inspect.StructType)),
 )
 
@@ -96,7 +96,7 @@ def label(place: Place) -> str:
 
 def misfits(value: Any, table: type[msgspec.Struct], place: Place) -> Iterator[Problem]:
     """Everything in a raw table that the struct would not take, in the order written."""
-    yield from _check(value, _info(table), place, None)
+    yield from _check(value, _info(table), place)
 
 
 @cache
@@ -104,43 +104,41 @@ def _info(table: type[msgspec.Struct]) -> inspect.Type:
     return inspect.type_info(table)
 
 
-def _bare(info: inspect.Type) -> tuple[inspect.Type, dict[str, str]]:
+def _bare(info: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
     """The type without its metadata, and our words about it."""
-    words: dict[str, str] = {}
+    words: dict[str, Any] = {}
     while isinstance(info, inspect.Metadata):
         words = {**(info.extra or {}), **words}
         info = info.type
     return info, words
 
 
-def _members(info: inspect.Type) -> list[inspect.Type]:
-    bare, _ = _bare(info)
-    return (
-        [member for each in bare.types for member in _members(each)] if isinstance(bare, inspect.UnionType) else [bare]
-    )
+def _members(info: inspect.Type) -> list[tuple[inspect.Type, dict[str, Any]]]:
+    """The choices of a union, each with our words about it; a plain type is its only choice."""
+    bare, words = _bare(info)
+    if isinstance(bare, inspect.UnionType):
+        return [member for each in bare.types for member in _members(each)]
+    return [(bare, words)]
 
 
-def _fitting(value: Any, members: list[inspect.Type]) -> list[inspect.Type]:
-    accepted = next((accepts for types, _, accepts in _KINDS if isinstance(value, types)), ())
-    return [member for member in members if isinstance(member, (inspect.AnyType, *accepted))]
-
-
-def _check(value: Any, info: inspect.Type, place: Place, words: dict[str, str] | None) -> Iterator[Problem]:
-    words = words or _bare(info)[1]
+def _check(value: Any, info: inspect.Type, place: Place) -> Iterator[Problem]:
     members = _members(info)
-    fitting = _fitting(value, members)
+    accepted = next((accepts for types, _, accepts in _KINDS if isinstance(value, types)), ())
+    fitting = [member for member in members if isinstance(member[0], (inspect.AnyType, *accepted))]
     if not fitting:
-        yield _wrong_type(value, members, place, words)
+        yield _wrong_type(value, [member for member, _ in members], place, _bare(info)[1])
         return
-    match fitting[0]:
+    bare, words = fitting[0]
+    match bare:
         case inspect.StructType() as struct:
             yield from _check_struct(value, struct, place)
         case inspect.DictType() as table:
+            options = _options(words.get("options"))
             for key, item in value.items():
-                yield from _check(item, table.value_type, place.at(key), None)
+                yield from _check(item, options.get(key, table.value_type), place.at(key))
         case inspect.VarTupleType() as items:
             for index, item in enumerate(value):
-                yield from _check(item, items.item_type, place.at(index), None)
+                yield from _check(item, items.item_type, place.at(index))
         case inspect.IntType() | inspect.FloatType() as number:
             if number.ge is not None and value < number.ge:
                 yield Problem(f"`{label(place)}` must be at least {number.ge}, not {value}", (place,))
@@ -153,7 +151,7 @@ def _check_struct(value: dict[str, Any], struct: inspect.StructType, place: Plac
     fields = {field.encode_name: field for field in struct.fields}
     for key, item in value.items():
         if key in fields:
-            yield from _check(item, fields[key].type, place.at(key), None)
+            yield from _check(item, fields[key].type, place.at(key))
         else:
             yield Problem(
                 f"unknown {'field' if place.keys else 'table'} `{key}`", (place.key(key),), did_you_mean(key, fields)
@@ -163,11 +161,19 @@ def _check_struct(value: dict[str, Any], struct: inspect.StructType, place: Plac
             yield Problem(f"`{label(place)}` lacks `{name}`", (place,))
 
 
-def _wrong_type(value: Any, members: list[inspect.Type], place: Place, words: dict[str, str]) -> Problem:
+def _options(table: type[msgspec.Struct] | None) -> dict[str, inspect.Type]:
+    """The types of those keys of a free table that have a meaning of their own."""
+    if table is None:
+        return {}
+    info = _info(table)
+    return {field.encode_name: field.type for field in info.fields} if isinstance(info, inspect.StructType) else {}
+
+
+def _wrong_type(value: Any, members: list[inspect.Type], place: Place, words: dict[str, Any]) -> Problem:
     expects = words.get("expects") or _either(members)
     example = words.get("example", "")
     name = place.keys[-1] if place.keys else ""
-    hint = f"write `{name} = {example}`" if example and isinstance(name, str) else ""
+    hint = f"write `{name} = {example}`" if example and isinstance(name, str) else words.get("hint", "")
     return Problem(f"`{label(place)}` must be {expects}, not {kind_of(value)}", (place,), hint)
 
 
