@@ -32,7 +32,8 @@ class Project(Workspace):
 
     def graph(self) -> Graph:
         """The tasks and their edges; fan-outs whose source is made by a task are not expanded."""
-        return Graph(self.flow, wiring.DiskSources(wiring.open_files(self.flow.root, self.state)))
+        with self.look() as view:
+            return view.graph
 
     def is_running(self) -> bool:
         """Is some flowmake running tasks in this root right now?"""

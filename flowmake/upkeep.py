@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from flowmake import wiring
 from flowmake.core.errors import StateError
 from flowmake.core.graph import Graph
-from flowmake.core.plan import resolve_targets
-from flowmake.core.ports import ABSENT
+from flowmake.core.plan import Demand, preview, resolve_targets
 from flowmake.engine.outputs import remove
 from flowmake.workspace import View, Workspace
 
@@ -37,28 +36,38 @@ def _concrete(graph: Graph, names: Iterable[str]) -> list[str]:
 
 
 def clean(workspace: Workspace, targets: Sequence[str], *, orphans: bool, dry_run: bool) -> list[str]:
-    """Remove outputs recorded as made by flowmake, of the targets (none: of all tasks). Never follows a link."""
+    """Remove outputs that flowmake made, of the targets (none: of all tasks). Never follows a link."""
     workspace.state.create()
     with closing(wiring.open_store(workspace.state, read_only=False)) as store:
         view = workspace.view(store, wiring.open_files(workspace.flow.root, workspace.state, store))
+        _expand_known(view)
         if orphans:
             return _clean_orphans(workspace, view, dry_run=dry_run)
-        graph = view.graph
-        names = resolve_targets(graph, targets, workspace.here) if targets else tuple(graph.tasks)
-        made = {task.name: _made(view, task.name) for name in names for task in graph.members(name)}
-        paths = [path for paths in made.values() for path in paths]
+        names = _recorded(view, resolve_targets(view.graph, targets, workspace.here) if targets else view.graph.tasks)
+        made = store.made()
+        paths = [path for name in names for path in _made(view, name, made)]
         if not dry_run:
             _remove_all(workspace, paths)
-            for name in made:
+            for name in names:
                 store.forget_task(name)
         return paths
 
 
-def _made(view: View, name: str) -> list[str]:
-    trace = view.evidence.trace(name)
-    if trace is None:
-        return []
-    return [path for path, digest in trace.outputs.items() if digest != ABSENT and view.files.exists(path)]
+def _expand_known(view: View) -> None:
+    """Judge everything, so that fan-outs whose source is fresh have their instances."""
+    preview(view.graph, view.evidence, Demand(tuple(view.graph.flow.declarations)))
+
+
+def _recorded(view: View, names: Iterable[str]) -> list[str]:
+    """The recorded tasks behind names; of a fan-out not known now, the instances it had."""
+    wanted = {task.name for name in names for task in view.graph.members(name)}
+    fanouts = view.graph.fanouts.keys() & set(names)
+    return [name for name in view.store.traces() if name in wanted or name.partition("@")[0] in fanouts]
+
+
+def _made(view: View, name: str, made: Collection[str]) -> list[str]:
+    trace = view.store.traces()[name]
+    return [path for path in trace.outputs if path in made and view.files.exists(path)]
 
 
 def _remove_all(workspace: Workspace, paths: Iterable[str]) -> None:
@@ -86,13 +95,8 @@ def _remove_empty_folders(folder: str, root: str) -> None:
 
 
 def find_orphans(view: View) -> list[str]:
-    """Recorded outputs that still exist and that no task makes any more."""
-    return sorted(path for path in view.store.made() if _is_orphan(view, path))
-
-
-def _is_orphan(view: View, path: str) -> bool:
-    graph = view.graph
-    return graph.producer(path) is None and not any(graph.outputs.inside(path)) and view.files.exists(path)
+    """Files as flowmake made them that no task makes any more; what was edited since is the user's."""
+    return sorted(path for path in view.store.made() if view.graph.is_leftover(path))
 
 
 def note_orphans(workspace: Workspace, view: View, *, remove: bool) -> tuple[str, ...]:
@@ -119,12 +123,12 @@ def _clean_orphans(workspace: Workspace, view: View, *, dry_run: bool) -> list[s
 def _forget(view: View, orphans: Sequence[str]) -> None:
     view.store.unmake(orphans)
     view.store.name_orphans(())
-    for name in list(_vanished(view)):
+    for name in _vanished(view):
         view.store.forget_task(name)
 
 
 def _vanished(view: View) -> Iterator[str]:
     """Recorded tasks that the Flowfile no longer has."""
-    for name in view.store.traces():
+    for name in list(view.store.traces()):
         if name not in view.graph.tasks and name.partition("@")[0] not in view.graph.fanouts:
             yield name

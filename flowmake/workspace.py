@@ -67,7 +67,8 @@ class Workspace:
 
     def view(self, store: Store, files: Files) -> View:
         """Graph and evidence on an open store. Raises `FlowfileError`."""
-        graph = Graph(self.flow, wiring.DiskSources(files))
+        made = store.made()
+        graph = Graph(self.flow, wiring.DiskSources(files), lambda p: p in made and files.digest(p) == made[p])
         return View(graph, Evidence(graph, files, store, self.environ, wiring.clock().now), files, store)
 
     def demand(self, view: View, targets: Sequence[str], options: RunOptions) -> Demand:

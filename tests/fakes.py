@@ -127,7 +127,8 @@ class FakeStore:
         self._attempts: dict[str, Attempt] = {}
         self._runs: dict[str, RunRecord] = {}
         self._records: list[TaskRecord] = []
-        self._made: dict[str, bool] = {}  # path: were people told that nobody makes it any more?
+        self._made: dict[str, str] = {}
+        self._named: set[str] = set()
         self._durable: FakeStore | None = None
         self.flushes = 0
 
@@ -151,22 +152,21 @@ class FakeStore:
         self._records.append(record)
         if trace is not None:
             self._traces[trace.task] = trace
-            for path in trace.outputs:
-                self._made.setdefault(path, False)
+            self._made.update(trace.outputs)
 
-    def made(self) -> set[str]:
-        return set(self._made)
+    def made(self) -> Mapping[str, str]:
+        return dict(self._made)
 
     def unmake(self, paths: Iterable[str]) -> None:
         for path in paths:
             self._made.pop(path, None)
+            self._named.discard(path)
 
     def named_orphans(self) -> set[str]:
-        return {path for path, named in self._made.items() if named}
+        return set(self._named)
 
     def name_orphans(self, paths: Iterable[str]) -> None:
-        named = set(paths)
-        self._made = {path: path in named for path in self._made}
+        self._named = self._made.keys() & set(paths)
 
     def accept(self, trace: Trace) -> None:
         self._traces[trace.task] = trace
@@ -200,7 +200,7 @@ class FakeStore:
         copy = FakeStore()
         copy._traces, copy._attempts = dict(self._traces), dict(self._attempts)
         copy._runs, copy._records = dict(self._runs), list(self._records)
-        copy._made = dict(self._made)
+        copy._made, copy._named = dict(self._made), set(self._named)
         copy._durable = copy
         return copy
 

@@ -148,7 +148,8 @@ class Evidence:
             case "lines":
                 return (path, *self.listed(path))
             case "glob":
-                matches = {*self.files.glob(path), *self.graph.outputs.matching(path)}
+                found = (match for match in self.files.glob(path) if not self.graph.is_leftover(match))
+                matches = {*found, *self.graph.outputs.matching(path)}
                 return sorted(match for match in matches if not _makes(task, match))
             case _:
                 return ()

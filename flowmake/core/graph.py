@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from flowmake.core import expand
@@ -104,13 +104,14 @@ class Graph:
     While a fan-out's source is not made yet, its name is in `fanouts` and its group waits for that source only.
     """
 
-    def __init__(self, flow: Flow, sources: Sources) -> None:
+    def __init__(self, flow: Flow, sources: Sources, is_made: Callable[[str], bool] = lambda path: False) -> None:
         self.flow = flow
         self.tasks: dict[str, Task] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
         self.fanouts: dict[str, tuple[str, ...]] = {}
         self.outputs = Outputs()
         self._sources = sources
+        self._is_made = is_made
         self._upstream: dict[str, tuple[str, ...]] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
         self._order_only: dict[str, frozenset[str]] = {}
@@ -140,6 +141,13 @@ class Graph:
     def producer(self, path: str) -> str | None:
         """The task that makes `path`, or None; a fan-out that may make it once expanded counts by its name."""
         return self.outputs.producer(path) or next(self._fanouts_behind(path), None)
+
+    def is_leftover(self, path: str) -> bool:
+        """Was this file made by a task, is as it was made, and has no task any more that makes it?
+
+        Such a file is no source: a clean build would not have it, so globs must not see it.
+        """
+        return self._is_made(path) and self.producer(path) is None
 
     def members(self, name: str) -> Iterator[Task]:
         """The concrete tasks behind a name: itself, or what a group needs, through groups of groups."""
@@ -241,7 +249,7 @@ class Graph:
 
     def _expand(self, declaration: Declaration) -> list[Task]:
         try:
-            return _without_own_outputs(declaration, self.flow, _Known(self._sources, self.outputs))
+            return _without_own_outputs(declaration, self.flow, _Known(self._sources, self))
         except FlowfileError as error:
             self._problems.extend(error.problems)
             return []
@@ -413,17 +421,18 @@ class Graph:
 class _Known:
     """`Sources` that also see what tasks declare to make, so that a fresh checkout and a built one expand alike."""
 
-    def __init__(self, sources: Sources, outputs: Outputs) -> None:
+    def __init__(self, sources: Sources, graph: Graph) -> None:
         self._sources = sources
-        self._outputs = outputs
+        self._graph = graph
         self.hidden: set[str] = set()
         self.matched: set[str] = set()
         self.read = sources.read
         self.today = sources.today
 
     def glob(self, pattern: str) -> list[str]:
-        """Files on disk and declared outputs, without what is `hidden`."""
-        matches = {*self._sources.glob(pattern), *self._outputs.matching(pattern)} - self.hidden
+        """Files on disk and declared outputs, without leftovers and what is `hidden`."""
+        found = (path for path in self._sources.glob(pattern) if not self._graph.is_leftover(path))
+        matches = {*found, *self._graph.outputs.matching(pattern)} - self.hidden
         self.matched |= matches
         return sorted(matches)
 

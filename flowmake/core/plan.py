@@ -74,9 +74,12 @@ def resolve_targets(graph: Graph, targets: Sequence[str], here: str = "") -> tup
 
 
 def _sinks(graph: Graph) -> Iterator[str]:
-    """Declared names that nothing else waits for."""
-    waited_for = {other for name in graph.tasks for other in graph.upstream(name)}
-    return (name for name in graph.flow.declarations if name not in waited_for)
+    """Declared names that nothing else waits for; a `foreach` task when that holds for any of its instances."""
+    groups = graph.groups
+    waited_for = {other for name in graph.tasks if name not in groups for other in graph.upstream(name)}
+    for name in graph.flow.declarations:
+        if name not in waited_for and not (groups.get(name) and waited_for.issuperset(groups[name])):
+            yield name
 
 
 def _resolve(graph: Graph, target: str, here: str) -> Iterable[str]:

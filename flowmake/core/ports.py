@@ -68,8 +68,8 @@ class Store(Protocol):
         """Record a trace without a run behind it."""
         ...
 
-    def made(self) -> set[str]:
-        """Every output ever recorded and not forgotten by `unmake`, whoever made it."""
+    def made(self) -> Mapping[str, str]:
+        """Every output ever made by a task and not forgotten by `unmake`, with its last digest."""
         ...
 
     def unmake(self, paths: Iterable[str]) -> None:

@@ -92,7 +92,8 @@ class Attempts:
         log = session.log_of(task.name)
         running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
         try:
-            outputs.prepare()
+            trace = self._evidence.trace(task.name)
+            outputs.prepare(trace.outputs if trace is not None else ())
             if path := self._depfile(running):
                 remove(outputs.path(path))
             running.work = self._work(running, cpu)

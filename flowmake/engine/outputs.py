@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from flowmake.core.model import Output, Task
+from flowmake.core.patterns import compile_pattern
 
 Signature = tuple[int, int, int, int]
 STAGED = ".flowmake-staged."
@@ -25,12 +26,20 @@ class Outputs:
     def path(self, path: str) -> str:
         return os.path.join(self._root, path)
 
-    def prepare(self) -> None:
-        """Make parent folders, empty what is to be emptied, note what is there. Raises `OSError`."""
+    def prepare(self, made_before: Collection[str] = ()) -> None:
+        """Make parent folders, empty what is to be emptied, note what is there. Raises `OSError`.
+
+        `made_before` are the paths made by the last success: those that match an output glob are removed, or
+        the glob would take what this attempt no longer makes for its result.
+        """
         for output in self._outputs:
             self._make_folders(output)
             if output.clean and output.path.endswith("/"):
                 empty_folder(self.path(output.path))
+        globs = [compile_pattern(output.path) for output in self._outputs if output.kind == "glob"]
+        for path in made_before if globs else ():
+            if any(glob.matches(path) for glob in globs):
+                remove(self.path(path))
         for staged in self.staged().values():
             remove(self.path(staged))
             if staged.endswith("/"):

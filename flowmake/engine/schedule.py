@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from flowmake.core.graph import Graph
 from flowmake.engine.limits import Claim
@@ -18,7 +18,7 @@ class Schedule:
     """
 
     def __init__(
-        self, graph: Graph, upstream: Callable[[str], Iterable[str]], estimate: Callable[[str], float]
+        self, graph: Graph, upstream: Callable[[str], Sequence[str]], estimate: Callable[[str], float]
     ) -> None:
         self._graph = graph
         self._upstream = upstream
@@ -33,7 +33,7 @@ class Schedule:
 
     def add(self, names: Iterable[str]) -> int:
         """Take in names and everything they wait for; how many were new."""
-        stack = list(names)
+        stack = list(names)[::-1]
         new: list[str] = []
         while stack:
             name = stack.pop()
@@ -43,7 +43,7 @@ class Schedule:
             self._dependents.setdefault(name, [])
             self._blockers[name] = 0
             new.append(name)
-            stack.extend(self._upstream(name))
+            stack.extend(reversed(self._upstream(name)))
         for name in new:
             self._wait_for(name, self._upstream(name))
             if not self._blockers[name]:
@@ -120,9 +120,3 @@ class Schedule:
 
     def unsettled(self) -> list[str]:
         return [name for name, state in self.states.items() if state not in SETTLED]
-
-    def upstreams_of(self, name: str) -> Iterable[str]:
-        return self._upstream(name)
-
-    def dependents_of(self, name: str) -> list[str]:
-        return self._dependents[name]

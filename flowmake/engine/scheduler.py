@@ -157,7 +157,7 @@ class Scheduler:
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
 
-    def _upstream(self, name: str) -> Iterable[str]:
+    def _upstream(self, name: str) -> Sequence[str]:
         if self._demand.only and not self._graph.tasks[name].is_group:
             return ()
         self._evidence.discover(name, ready=False)

@@ -34,7 +34,7 @@ MIGRATIONS: dict[int, str] = {
         CREATE TABLE files (
             path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
             hashed_at_ns INTEGER, digest TEXT) WITHOUT ROWID;
-        CREATE TABLE made (path BLOB PRIMARY KEY, named INTEGER DEFAULT 0) WITHOUT ROWID;
+        CREATE TABLE made (path BLOB PRIMARY KEY, digest TEXT, named INTEGER DEFAULT 0) WITHOUT ROWID;
     """,
 }
 """What leads from each version of the schema to the next."""

@@ -26,6 +26,9 @@ _PUT_RUN = """
 _PUT_RECORD = """
     INSERT INTO records (run, task, status, attempt, started, seconds, exit_code, signal, log, reasons)
     VALUES (?,?,?,?,?,?,?,?,?,?)"""
+_PUT_MADE = """
+    INSERT INTO made (path, digest) VALUES (?,?)
+    ON CONFLICT (path) DO UPDATE SET digest=excluded.digest WHERE digest != excluded.digest"""
 _STALE_RUNS = """
     SELECT id FROM runs WHERE id NOT IN (SELECT id FROM runs ORDER BY started DESC, number DESC LIMIT ?)
     AND id NOT IN (SELECT run FROM traces) AND id NOT IN (SELECT run FROM attempts)"""
@@ -55,7 +58,7 @@ class SqliteStore:
         self._pending_attempts: dict[str, Attempt | None] = {}
         self._pending_runs: dict[str, RunRecord] = {}
         self._pending_records: list[TaskRecord] = []
-        self._pending_made: set[str] = set()
+        self._pending_made: dict[str, str] = {}
 
     def traces(self) -> Mapping[str, Trace]:
         """Every trace by task; a live view that includes what was recorded since."""
@@ -89,9 +92,9 @@ class SqliteStore:
             self._pending_made.update(trace.outputs)
             self._set_trace(trace.task, trace)
 
-    def made(self) -> set[str]:
+    def made(self) -> Mapping[str, str]:
         """As in the port."""
-        return {rows.decode(row[0]) for row in self._fetch_settled("SELECT path FROM made")}
+        return {rows.decode(row[0]): row[1] for row in self._fetch_settled("SELECT path, digest FROM made")}
 
     def unmake(self, paths: Iterable[str]) -> None:
         """As in the port."""
@@ -193,7 +196,7 @@ class SqliteStore:
             ("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?)", [rows.attempt_values(one) for one in attempts]),
             (_PUT_RUN, [rows.run_values(one) for one in self._pending_runs.values()]),
             (_PUT_RECORD, [rows.record_values(one) for one in self._pending_records]),
-            ("INSERT OR IGNORE INTO made (path) VALUES (?)", [(rows.encode(path),) for path in self._pending_made]),
+            (_PUT_MADE, [(rows.encode(path), digest) for path, digest in self._pending_made.items()]),
         ]
         return [statement for statement in statements if statement[1]]
 
