@@ -47,7 +47,8 @@ def spawn(
     """Start a command in a session of its own, stdin from `/dev/null`, output to `log_fd`; returns the pid.
 
     With `console` it inherits the terminal and stays in the foreground process group instead. `argv[0]` is
-    searched in the PATH of `env`. Only `pass_fds` (numbers above 2) are inherited besides. Raises `CannotStart`.
+    searched in the PATH of `env`. `pass_fds` (numbers above 2) are inherited, beside what our own parent left open for
+    everybody (with make, too, `3>file` reaches the commands). Raises `CannotStart`.
     """
     if not argv:
         raise CannotStart("the command is empty")
@@ -98,17 +99,24 @@ def _popen(
     pass_fds: Sequence[int],
 ) -> int:
     streams = (None, None, None) if console else (subprocess.DEVNULL, log_fd, log_fd)
-    child = subprocess.Popen(
-        argv,
-        executable=program,
-        env=env,
-        cwd=cwd,
-        stdin=streams[0],
-        stdout=streams[1],
-        stderr=streams[2],
-        start_new_session=not console,
-        pass_fds=pass_fds,
-    )
+    opened = [fd for fd in pass_fds if not os.get_inheritable(fd)]
+    try:
+        for fd in opened:
+            os.set_inheritable(fd, True)  # Popen's own `pass_fds` would close all others
+        child = subprocess.Popen(
+            argv,
+            executable=program,
+            env=env,
+            cwd=cwd,
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=streams[2],
+            start_new_session=not console,
+            close_fds=False,
+        )
+    finally:
+        for fd in opened:
+            os.set_inheritable(fd, False)
     child.returncode = 0  # the exit status is ours to collect: keeps Popen from waiting for it when it is deleted
     return child.pid
 
