@@ -53,9 +53,10 @@ class _Column(Generic[E]):
                 found += self._settled(index, context) if fixed is None else fixed
             except FlowfileError as error:
                 problems += error.problems
+        entries = tuple(found)
         if None not in self._fixed:
-            self._whole = tuple(found)
-        return tuple(found)
+            self._whole = entries
+        return entries
 
     def _settled(self, index: int, context: Mapping[str, Any]) -> list[E]:
         entry, place, text = self._entries[index]

@@ -24,6 +24,8 @@ Binding = dict[str, Any]
 
 _PLAIN = re.compile(r"[\w.+:=@-]*")
 _UNSAFE = re.compile(r"[^\w.+:=@-]")
+_TAKEN = frozenset({"params", "env", "flow", "task", "inputs", "outputs", "needs", "cpu"})
+"""What templates may mention besides the keys."""
 MOST_INSTANCES = 1_000_000
 """More than this is taken for a mistake."""
 
@@ -57,7 +59,7 @@ def combinations(declaration: Declaration, flow: Flow, sources: Sources) -> list
     if foreach is None:
         return [{}]
     place = declaration.place.at("foreach")
-    problems: list[Problem] = []
+    problems = list(_name_problems(foreach, place))
     columns = []
     for key, source in foreach.keys.items():
         try:
@@ -66,7 +68,6 @@ def combinations(declaration: Declaration, flow: Flow, sources: Sources) -> list
             problems += error.problems
     if problems:
         raise FlowfileError(problems)
-    _check_bound_once(foreach, place)
     rows = _paired(foreach, columns, place) if foreach.zip else _crossed(columns, place)
     found = [{name: value for binding in row for name, value in binding.items()} for row in rows]
     _check_distinct(found, place)
@@ -199,17 +200,17 @@ def _names_bound(key: str, source: KeySource) -> tuple[str, ...]:
     return (captures(source.glob).names if source.glob else ()) or (key,)
 
 
-def _check_bound_once(foreach: Foreach, place: Place) -> None:
+def _name_problems(foreach: Foreach, place: Place) -> Iterator[Problem]:
+    """Every variable has one source, and none hides what templates mention anyway."""
     bound: dict[str, str] = {}
-    problems = []
     for key, source in foreach.keys.items():
         for name in _names_bound(key, source):
+            if name in _TAKEN:
+                yield Problem(f"`{name}` cannot be a key: templates have it already", (place.key(key),), "rename it")
             other = bound.setdefault(name, key)
             if other != key:
-                places = (place.at(key), place.at(other))
-                problems.append(Problem(f"both `{other}` and `{key}` give values to `{name}`", places))
-    if problems:
-        raise FlowfileError(problems)
+                message = f"`{key}` and `{other}` both give values to `{name}`"
+                yield Problem(message, (place.at(key), place.at(other)), labels=("", "the other one"))
 
 
 def _crossed(columns: Sequence[list[Binding]], place: Place) -> Iterator[tuple[Binding, ...]]:
