@@ -58,7 +58,12 @@ class Console:
         color = has_color(stream)
         self._unicode = has_unicode(stream)
         self._terminal = Terminal(
-            file=stream, force_terminal=True, no_color=not color, highlight=False, markup=False, emoji=False
+            file=stream,
+            force_terminal=True,
+            color_system="standard" if color else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
         )
         self._live = Live(
             console=self._terminal,

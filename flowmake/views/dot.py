@@ -50,7 +50,7 @@ def source(picture: Picture, *, rankdir: str = "LR", legend: bool = True) -> str
 
     dot = Digraph(name="flowmake", comment=safe_line(picture.title))
     dot.attr("graph", rankdir=rankdir, ranksep="0.6", nodesep="0.25", fontname="Helvetica", fontsize="11")
-    dot.attr("graph", compound="true", newrank="true", label=_escaped(picture.title), labelloc="t")
+    dot.attr("graph", compound="true", newrank="true", label=_escaped(safe_line(picture.title)), labelloc="t")
     dot.attr("node", fontname="Helvetica", fontsize="11", margin="0.12,0.06", height="0.35")
     dot.attr("edge", color="#555555", arrowsize="0.7")
     if len(picture.edges) > _MANY:
@@ -96,20 +96,25 @@ def image(text: str, form: str) -> bytes:
 
 def find_program(form: str) -> str:
     """The program to draw with: `dot`, else `graphviz-pure` where it knows the format. Raises `MissingTool`."""
-    names = ("dot",) if form == "pdf" else ("dot", FALLBACK)
-    beside = os.path.dirname(sys.executable)
-    for name in names:
-        if found := shutil.which(name) or shutil.which(name, path=beside):
-            return found
-    raise MissingTool(
-        f"drawing `{form}` needs the program `dot` of Graphviz, which is not installed", _install_hint(form)
-    )
+    found = _which("dot") or (None if form == "pdf" else _which(FALLBACK))
+    if found is None:
+        message = f"drawing `{form}` needs the program `dot` of Graphviz, which is not installed"
+        raise MissingTool(message, _install_hint(form))
+    return found
+
+
+def _which(name: str) -> str | None:
+    """A program on the path, or beside this Python, whose environment may not be activated."""
+    return shutil.which(name) or shutil.which(name, path=os.path.dirname(sys.executable))
 
 
 def _install_hint(form: str) -> str:
-    wheel = "" if form == "pdf" else f" or, from PyPI, `pip install {FALLBACK}`"
+    if form == "pdf":
+        drawn = f"`-o FILE.svg` and `.png` work with the `{FALLBACK}` that is installed, " if _which(FALLBACK) else ""
+        return f"`apt install graphviz` brings it; {drawn}`-o FILE.dot` and `--format mermaid|text|json` without either"
     return (
-        f"install it with `apt install graphviz`{wheel}; `-o FILE.dot` and `--format mermaid|text|json` work without it"
+        f"`apt install graphviz` brings it, or `pip install {FALLBACK}` a replacement; "
+        "`-o FILE.dot` and `--format mermaid|text|json` work without either"
     )
 
 

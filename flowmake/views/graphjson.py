@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowmake.views.picture import Node, Picture
+from flowmake.views.picture import Edge, Node, Picture
 
 VERSION = 1
 
@@ -14,11 +14,13 @@ def document(picture: Picture) -> dict[str, Any]:
     return {
         "v": VERSION,
         "nodes": [_node(node) for node in picture.nodes],
-        "edges": [
-            {"from": edge.tail[1], "to": edge.head[1], "kind": "file" if edge.tail[0] or edge.head[0] else edge.kind}
-            for edge in picture.edges
-        ],
+        "edges": [{"from": edge.tail[1], "to": edge.head[1], "kind": _kind(edge)} for edge in picture.edges],
     }
+
+
+def _kind(edge: Edge) -> str:
+    """A file may be called like a task: the kind tells which end is one."""
+    return "makes" if edge.head[0] else "reads" if edge.tail[0] else edge.kind
 
 
 def _node(node: Node) -> dict[str, Any]:
@@ -33,5 +35,5 @@ def _node(node: Node) -> dict[str, Any]:
         "command": node.command,
     }
     if node.kind == "foreach":
-        fields |= {"instances": list(node.tasks), "counts": dict(node.counts), "expanded": not node.expandable}
+        fields |= {"instances": list(node.tasks), "counts": dict(node.counts), "instances_known": not node.expandable}
     return fields

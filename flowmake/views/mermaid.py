@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from flowmake.core.text import cut_middle, safe_line
@@ -26,7 +27,7 @@ def source(picture: Picture, direction: str = "LR") -> str:
 
 def _lines(picture: Picture, direction: str) -> Iterator[str]:
     if picture.title:
-        yield from ("---", f"title: {_quoted(picture.title)}", "---")
+        yield from ("---", f"title: {json.dumps(safe_line(picture.title))}", "---")
     yield f"flowchart {direction}"
     ids = {node.key: f"n{number}" for number, node in enumerate(picture.nodes)}
     yield from _nodes(picture, ids)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import IO
+from collections.abc import Iterator, Sequence
+from typing import IO, Literal
 
 from msgspec import Struct
 
 from flowmake.core.text import safe_line
+from flowmake.world.terminal import has_color
 
 MISSING = "-"
 """Shown in an empty cell of a pipe, so that every row has as many words as columns that have none with spaces."""
@@ -43,22 +44,31 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], stream
     if stream.isatty():
         _print_rich(columns, rows, stream)
     else:
-        stream.write(plain(columns, rows))
+        stream.write(plain(columns, rows, colors=has_color(stream)))
 
 
-def plain(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns, nothing cut, nothing wrapped, no trailing spaces, no colours."""
+def plain(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, colors: bool = False) -> str:
+    """Aligned columns, nothing cut, nothing wrapped, no trailing spaces; colours only on demand."""
     cells = [[column.title.upper() for column in columns]]
     cells += [[safe_line(cell) or MISSING for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    return "".join("  ".join(_aligned(row, widths, columns)).rstrip() + "\n" for row in cells)
+    lines = ("  ".join(_aligned(row, widths, columns, colors)).rstrip() for row in cells)
+    return "".join(line + "\n" for line in lines)
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> list[str]:
-    return [
-        cell.rjust(width) if column.right else cell.ljust(width)
-        for cell, width, column in zip(row, widths, columns, strict=True)
-    ]
+def _aligned(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column], colors: bool) -> Iterator[str]:
+    for cell, width, column in zip(row, widths, columns, strict=True):
+        style = column.styles.get(cell, "") if colors else ""
+        gap = " " * (width - len(cell))
+        shown = _styled(cell, style) if style else cell
+        yield gap + shown if column.right else shown + gap
+
+
+def _styled(text: str, style: str) -> str:
+    from rich.color import ColorSystem
+    from rich.style import Style
+
+    return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
 
 
 def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[str]], stream: IO[str]) -> None:
@@ -73,4 +83,5 @@ def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[str]], stream
     for row in rows:
         cells = zip(row, columns, strict=True)
         table.add_row(*(Text(safe_line(cell), column.styles.get(cell, "")) for cell, column in cells))
-    Console(file=stream, highlight=False).print(table)
+    color_system: Literal["auto"] | None = "auto" if has_color(stream) else None
+    Console(file=stream, highlight=False, color_system=color_system).print(table)

@@ -23,7 +23,10 @@ SENTENCES = [
     (Reason("input_changed", path="x.sh", old=A, new=A + "+x"), "input changed: x.sh (now executable)"),
     (Reason("input_changed", path="x.sh", old=A + "+x", new=A), "input changed: x.sh (no longer executable)"),
     (Reason("input_changed", path="x", old=A[:-1] + "1", new=A), f"input changed: x ({A[:-1]}1 → {A})"),
-    (Reason("input_changed", path="d/", old="tree:" + A, new="tree:" + B), "input changed: d/ (tree:3f2a1b → tree:99ab01)"),
+    (
+        Reason("input_changed", path="d/", old="tree:" + A, new="tree:" + B),
+        "input changed: d/ (tree:3f2a1b → tree:99ab01)",
+    ),
     (
         Reason("input_changed", path="a", old="changed while the task ran", new=B),
         "input changed: a (changed while the task ran)",
@@ -32,7 +35,10 @@ SENTENCES = [
     (Reason("output_changed", path="b", old=A, new=B), "output edited: b (3f2a1b → 99ab01)"),
     (Reason("too_old", age=90_000, max_age=86_400), "too old: 1d 01h, at most 1d 00h allowed"),
     (Reason("recipe_changed", old="cp a b", new="cp a c"), "recipe changed: cp a [-b-]{+c+}"),
-    (Reason("recipe_changed", old="one\ntwo\n3", new="ONE\ntwo\n4"), "recipe changed: [-one-]{+ONE+} (and 1 more line)"),
+    (
+        Reason("recipe_changed", old="one\ntwo\n3", new="ONE\ntwo\n4"),
+        "recipe changed: [-one-]{+ONE+} (and 1 more line)",
+    ),
     (Reason("recipe_changed", old="a\n", new="a"), "recipe changed: only in its empty lines"),
 ]
 

@@ -71,9 +71,20 @@ def declare(name: str, **fields: Any) -> Declaration:
     return Declaration(name, Place("Flowfile", ("tasks", name)), **fields)
 
 
-ORDER = (
-    "fetch clean compile@a compile@b compile@c compile warm link split each report all"  # upstream first
-).split()
+ORDER = [
+    "fetch",
+    "clean",
+    "compile@a",
+    "compile@b",
+    "compile@c",
+    "compile",
+    "warm",
+    "link",
+    "split",
+    "each",
+    "report",
+    "all",
+]
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flowmake.views import mermaid
+from flowmake.views.picture import Known, Node, Options, Picture, draw
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("collapsed", Options(title='the "weather"')),
+        ("files", Options(files=True)),
+        ("clusters", Options(cluster="include", expand=True)),
+    ],
+)
+def test_whole_flowcharts(
+    graph: Any, order: list[str], known: Known, snapshot: Callable[[str, str], None], name: str, options: Options
+) -> None:
+    snapshot(f"{name}.mmd", mermaid.source(draw(graph, order, known, options)))
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("plain-1.2_x@a,b", "plain-1.2_x@a,b"),
+        ('"quoted"', "#34;quoted#34;"),
+        ("<script>", "#60;script#62;"),
+        ("a#b&c", "a#35;b#38;c"),
+        ("`md`", "#96;md#96;"),
+        ("new\nline", "new#92;nline"),
+        ("end", "end"),
+    ],
+)
+def test_names_cannot_be_read_as_markup(name: str, label: str) -> None:
+    text = mermaid.source(Picture((Node(name, "task"),), ()), "TB")
+    assert text == f'flowchart TB\n    n0["{label}"]\n'
+
+
+def test_ids_are_safe_words(graph: Any, order: list[str], known: Known) -> None:
+    for line in mermaid.source(draw(graph, order, known)).splitlines():
+        if "-->" in line or "-.->" in line:
+            assert re.fullmatch(r"    n\d+ (-->|-\.->) n\d+", line)
