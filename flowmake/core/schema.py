@@ -308,7 +308,7 @@ class IncludedTable(Struct, forbid_unknown_fields=True):
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a Flowfile, for editors."""
-    from msgspec.json import schema
+    from msgspec import json
 
-    found = schema(FlowfileTable)
+    found = json.decode(json.encode(json.schema(FlowfileTable)))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Flowfile", **found}

@@ -126,7 +126,7 @@ def _check(value: Any, info: inspect.Type, place: Place) -> Iterator[Problem]:
     accepted = next((accepts for types, _, accepts in _KINDS if isinstance(value, types)), ())
     fitting = [member for member in members if isinstance(member[0], (inspect.AnyType, *accepted))]
     if not fitting:
-        yield _wrong_type(value, [member for member, _ in members], place, _bare(info)[1])
+        yield _wrong_type(value, info, place)
         return
     bare, words = fitting[0]
     match bare:
@@ -161,6 +161,11 @@ def _check_struct(value: dict[str, Any], struct: inspect.StructType, place: Plac
             yield Problem(f"`{label(place)}` lacks `{name}`", (place,))
 
 
+def expectation(info: inspect.Type) -> str:
+    """What a type takes, in words."""
+    return str(_bare(info)[1].get("expects") or _either([member for member, _ in _members(info)]))
+
+
 def _options(table: type[msgspec.Struct] | None) -> dict[str, inspect.Type]:
     """The types of those keys of a free table that have a meaning of their own."""
     if table is None:
@@ -169,12 +174,12 @@ def _options(table: type[msgspec.Struct] | None) -> dict[str, inspect.Type]:
     return {field.encode_name: field.type for field in info.fields} if isinstance(info, inspect.StructType) else {}
 
 
-def _wrong_type(value: Any, members: list[inspect.Type], place: Place, words: dict[str, Any]) -> Problem:
-    expects = words.get("expects") or _either(members)
+def _wrong_type(value: Any, info: inspect.Type, place: Place) -> Problem:
+    words = _bare(info)[1]
     example = words.get("example", "")
     name = place.keys[-1] if place.keys else ""
     hint = f"write `{name} = {example}`" if example and isinstance(name, str) else words.get("hint", "")
-    return Problem(f"`{label(place)}` must be {expects}, not {kind_of(value)}", (place,), hint)
+    return Problem(f"`{label(place)}` must be {expectation(info)}, not {kind_of(value)}", (place,), hint)
 
 
 def _either(members: list[inspect.Type]) -> str:
