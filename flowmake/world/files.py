@@ -186,7 +186,7 @@ class DiskFiles:
         return self._remember(path, hash_entry(self._at(path)))
 
     def _hash_side_by_side(self, unknown: dict[str, int]) -> None:
-        hashed = hash_many([self._at(path) for path in unknown], unknown.values())
+        hashed = hash_many({self._at(path): size for path, size in unknown.items()})
         for path, one in zip(unknown, hashed, strict=True):
             self._memo[path] = self._remember(path, one)
 

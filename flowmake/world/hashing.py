@@ -10,8 +10,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import NamedTuple
 
@@ -23,8 +22,8 @@ from flowmake.core.ports import ABSENT
 CHUNK = 1 << 20
 """Bytes read at once: large enough that xxhash lets other threads run while it works."""
 
-THREADS_PAY_FROM = 4 * CHUNK
-"""Below this many bytes in all, threads cost more than they bring."""
+THREADS_PAY_FROM = 1 << 18
+"""Files below this many bytes are hashed sooner than handed to a thread."""
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 """Error numbers that mean: there is nothing at that path (a loop of links leads nowhere either)."""
@@ -88,20 +87,20 @@ def hash_entry(path: str) -> Hashed:
     return hashed if hashed.stable else _hash_once(path)
 
 
-def hash_many(paths: Sequence[str], sizes: Iterable[int] | None = None) -> list[Hashed]:
-    """`hash_entry` of each path in order, side by side where there are bytes enough for it to pay."""
-    total = THREADS_PAY_FROM if sizes is None else sum(sizes)
-    workers = min(len(paths), _usable_cores())
-    if total < THREADS_PAY_FROM or workers < 2:
-        return [hash_entry(path) for path in paths]
+def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
+    """`hash_entry` of each path in order, given about how many bytes each has: big ones are hashed side by side."""
+    big = [path for path, size in sizes.items() if size >= THREADS_PAY_FROM]
+    if len(big) < 2:
+        return [hash_entry(path) for path in sizes]
+    # Here, since most runs hash next to nothing and these take milliseconds to load.
+    from concurrent.futures import ThreadPoolExecutor
+
+    from flowmake.world.cpus import available_cpus
+
+    workers = min(len(big), available_cpus())
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(hash_entry, paths))
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        later = {path: pool.submit(hash_entry, path) for path in big}
+        return [later[path].result() if path in later else hash_entry(path) for path in sizes]
 
 
 def _hash_once(path: str) -> Hashed:
