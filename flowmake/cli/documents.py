@@ -132,38 +132,6 @@ class ShowDocument(Struct, kw_only=True):
     tasks: list[TaskShown]
 
 
-class GraphNode(Struct, omit_defaults=True):
-    """A task, a group, a collapsed `foreach`, or (with `file` instead of `task`) a file."""
-
-    task: str = ""
-    kind: Literal["task", "group", "foreach"] = "task"
-    outputs: list[str] = []
-    verdict: Literal["failed", "running", "stale", "waiting", "fresh", "unknown"] = "unknown"
-    description: str = ""
-    command: str = ""
-    instances: Annotated[list[str], Meta(description="Of a `foreach`.")] = []
-    counts: Annotated[dict[str, int], Meta(description="How many of its instances stand how.")] = {}
-    expanded: Annotated[bool, Meta(description="False while its instances are not known.")] = True
-    file: str = ""
-    paths: Annotated[list[str], Meta(description="The files that a file node stands for.")] = []
-
-
-class GraphEdge(Struct):
-    """From what comes first to what waits for it, by the names of tasks or files."""
-
-    from_: str = field(name="from")
-    to: str
-    kind: Literal["needs", "order", "file"]
-
-
-class GraphDocument(Struct, kw_only=True):
-    """`flowmake graph --format json`"""
-
-    v: Literal[1] = 1
-    nodes: list[GraphNode]
-    edges: list[GraphEdge]
-
-
 class ProblemPlace(Struct):
     """A further place that has to do with a problem. Lines and columns from 1; null where they are not known."""
 
@@ -283,7 +251,6 @@ DOCUMENTS: dict[str, type[Struct]] = {
     "why": WhyDocument,
     "list": ListDocument,
     "show": ShowDocument,
-    "graph": GraphDocument,
     "check": CheckDocument,
     "history": HistoryDocument,
     "lineage": LineageDocument,

@@ -9,7 +9,7 @@ import click
 
 from flowmake.cli.table import help_of
 
-DOCUMENTS = ("flowfile", "status", "why", "list", "show", "graph", "check", "history", "lineage", "doctor", "events")
+DOCUMENTS = ("flowfile", "status", "why", "list", "show", "check", "history", "lineage", "doctor", "events")
 
 
 @click.command(

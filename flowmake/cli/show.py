@@ -78,7 +78,7 @@ def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) ->
         inputs=states.inputs_of(judgement, graph),
         outputs=states.outputs_of(judgement),
         upstream=list(graph.upstream(task.name)),
-        downstream=graph.downstream()[task.name],
+        downstream=[name for name in graph.downstream()[task.name] if name != declared.name],
         settings=_settings(declared),
         status=states.status_of(judgement, running=running),
         declared=where(declared.place),

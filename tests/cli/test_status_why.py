@@ -1,0 +1,110 @@
+"""`status` and `why`: whole outputs, in the states a flow passes through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_status_before_the_first_run(letters: Any) -> None:
+    done = letters.run("status")
+    assert done.code == 0
+    assert done.stdout == (
+        "TASK    STATE  LAST RUN  TOOK  WHY\n"
+        "upper   stale  -            -  never ran\n"
+        "part@1  stale  -            -  never ran\n"
+        "part@2  stale  -            -  never ran\n"
+        "all     stale  -            -  never ran\n"
+    )
+    assert done.stderr == "4 tasks: 4 stale\n"
+
+
+def test_status_after_a_change(built: Any) -> None:
+    built.write("in.txt", "abd\n")
+    done = built.run("status", "--all")
+    assert built.scrub(done.stdout) == (
+        "TASK    STATE    LAST RUN             TOOK  WHY\n"
+        "upper   stale    TIME  SECONDS  input changed: in.txt (158bbe → 53e090)\n"
+        "part@1  waiting  TIME  SECONDS  waiting on upper\n"
+        "part@2  waiting  TIME  SECONDS  waiting on upper\n"
+        "all     waiting  TIME  SECONDS  waiting on part@1, part@2\n"
+        "lint    stale    -                       -  never ran\n"
+    )
+    assert done.stderr == "5 tasks: 2 stale, 3 waiting\n"
+
+
+def test_status_check_tells_by_its_exit_code(built: Any) -> None:
+    assert built.run("status", "--check").code == 0
+    built.write("in.txt", "abd\n")
+    assert built.run("status", "--check").code == 3
+    assert built.run("status", "--check", "lint").code == 3
+
+
+def test_a_failure_is_a_state(project: Any) -> None:
+    project.flowfile('[tasks.bad]\noutputs = ["x"]\nrun = "exit 7"')
+    assert project.run("run", "-q").code == 1
+    done = project.run("status")
+    assert project.scrub(done.stdout).splitlines()[1] == "bad   failed  TIME  SECONDS  the last run failed"
+    assert done.stderr == "1 task: 1 failed\n"
+
+
+def test_why_follows_what_waits_down_to_the_changed_file(built: Any) -> None:
+    built.write("in.txt", "abd\n")
+    done = built.run("why", "all.txt")
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout == (
+        "all: waiting\n"
+        "  waiting on part@1, part@2\n"
+        "part@1: waiting\n"
+        "  waiting on upper\n"
+        "part@2: waiting\n"
+        "  waiting on upper\n"
+        "upper: stale\n"
+        "  input changed: in.txt (158bbe → 53e090)\n"
+    )
+
+
+def test_why_shows_what_changed_in_a_command(built: Any) -> None:
+    done = built.run("why", "part@1", "--set", "sign=+")
+    assert done.stdout == (
+        "part@1: stale\n  recipe changed:\n      echo [-+-]{-+-} part 1; head -c 1 upper.txt > part1.txt\n".replace(
+            "[-+-]{-+-}", "[---]{+++}"
+        )
+        + '      shell: ["bash", "-euo", "pipefail", "-c"]\n'
+    )
+
+
+def test_why_in_colour(built: Any) -> None:
+    done = built.run("why", "part@1", "--set", "sign=+", env={"FORCE_COLOR": "1"})
+    assert done.stdout.splitlines()[:3] == [
+        "part@1: \x1b[33m\x1b[1mstale\x1b[0m",
+        "  recipe changed:",
+        "      echo \x1b[31m\x1b[9m-\x1b[0m\x1b[32m+\x1b[0m part 1; head -c 1 upper.txt > part1.txt",
+    ]
+    plain = built.run("why", "part@1", "--set", "sign=+", env={"FORCE_COLOR": "1", "NO_COLOR": "1"})
+    assert "\x1b" not in plain.stdout
+
+
+def test_why_a_fresh_task_is_fresh(built: Any) -> None:
+    done = built.run("why", "upper")
+    assert done.stdout == (
+        "upper: fresh, judged by\n"
+        "  recipe\n"
+        "    tr a-z A-Z < in.txt > upper.txt\n"
+        '    shell: ["bash", "-euo", "pipefail", "-c"]\n'
+        "  inputs\n"
+        "    158bbe  in.txt\n"
+        "  outputs\n"
+        "    cd9076  upper.txt\n"
+    )
+
+
+def test_why_with_nothing_stale(built: Any) -> None:
+    done = built.run("why", "part")
+    assert (done.code, done.stdout, done.stderr) == (0, "", "2 tasks fresh\n")
+
+
+def test_reading_commands_write_nothing(letters: Any) -> None:
+    before = sorted(path.name for path in letters.root.iterdir())
+    for command in (["status"], ["why"], ["list"], ["show", "all"], ["graph"], ["history"], ["check"], ["run", "-n"]):
+        assert letters.run(*command).code == 0
+    assert sorted(path.name for path in letters.root.iterdir()) == before
