@@ -231,8 +231,9 @@ def test_stopping_is_not_over_while_the_group_lives(bench: Bench) -> None:
 
 def test_a_stopped_group_ends_by_itself_when_its_last_member_does(bench: Bench) -> None:
     child = deaf_child(bench)
+    leader = psutil.Process(child).ppid()
     bench.executor.stop("a")
-    wait_gone([psutil.Process(child).ppid()])
+    wait_gone([leader])
     assert list(bench.executor.poll()) == []
     os.kill(child, signal.SIGKILL)
     assert [ended.signal for ended in bench.ends(1)] == [signal.SIGTERM]

@@ -77,12 +77,12 @@ class PoolExecutor:
         request = _encode(work)
         while True:
             worker = self._idle.pop() if self._idle else self._hire(work)
-            worker.task, worker.began = work.task, time.monotonic()
             try:
                 worker.channel.sendall(request)
             except OSError:  # it died while idle
                 self._hang_up(worker)
                 continue
+            worker.task, worker.began = work.task, time.monotonic()
             self._busy[work.task] = worker
             return worker
 

@@ -96,9 +96,7 @@ def _enter(request: dict[str, Any]) -> None:
         log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     except OSError as failure:
         raise CannotCall(f"cannot write the log `{request['log']}`: {failure.strerror}") from failure
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    _write_to(log)
     wanted = request["env"]
     for name in [name for name in os.environ if name not in wanted]:
         del os.environ[name]
@@ -110,6 +108,17 @@ def _enter(request: dict[str, Any]) -> None:
     except OSError as failure:
         why = "does not exist" if isinstance(failure, FileNotFoundError) else f"is no use: {failure.strerror}"
         raise CannotCall(f"working directory `{request['cwd']}` {why}") from failure
+
+
+def _write_to(fd: int) -> None:
+    """Make `fd` the standard output and error; it may already be one of them, if the function closed that."""
+    for number in (1, 2):
+        if fd == number:
+            os.set_inheritable(fd, True)
+        else:
+            os.dup2(fd, number)
+    if fd > 2:
+        os.close(fd)
 
 
 Streams = tuple[TextIO, TextIO]
@@ -130,10 +139,7 @@ def _leave_log(streams: Streams) -> Streams:
     """
     for current in {sys.stdout, sys.stderr, *streams}:
         _flush(current)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)
-    os.close(null)
+    _write_to(os.open(os.devnull, os.O_WRONLY))
     if any(stream.closed for stream in streams):
         return _open_streams()
     for stream in streams:
@@ -180,7 +186,7 @@ def _last_line(failure: BaseException) -> str:
         text = " ".join(str(failure).split())
     except Exception as worse:  # its own `__str__` fails
         text = f"(no text: {type(worse).__name__})"
-    name = type(failure).__qualname__
+    name = type(failure).__name__
     return f"{name}: {text}"[:_ERROR_LENGTH] if text else name
 
 
