@@ -9,14 +9,17 @@ from msgspec.structs import replace
 
 from flowmake.core import templates, units
 from flowmake.core.errors import FlowfileError, Problem
-from flowmake.core.foreach import Sources, combinations, flow_context, instance_name, label
+from flowmake.core.foreach import Sources, combinations, flow_context, instance_name
 from flowmake.core.model import Declaration, Flow, Input, Output, Task
 from flowmake.core.patterns import is_glob, normalise, unescape
 from flowmake.core.source import Place
+from flowmake.core.templates import render_names, render_paths
+from flowmake.core.values import label
 
 __all__ = ["Sources", "combinations", "concrete", "expand", "instance_name", "label"]
 
 E = TypeVar("E", Input, Output, str)
+Render = Callable[[str, Mapping[str, Any], Place], list[str]]
 
 
 def expand(declaration: Declaration, flow: Flow, sources: Sources) -> list[Task]:
@@ -37,8 +40,11 @@ def concrete(declaration: Declaration, keys: Mapping[str, Any], flow: Flow) -> T
 class _Column(Generic[E]):
     """The entries of one field: those without templates settled once and for all, the others once for each instance."""
 
-    def __init__(self, entries: Iterable[tuple[E, Place]], settle: Callable[[E, str, Place], E]) -> None:
+    def __init__(
+        self, entries: Iterable[tuple[E, Place]], settle: Callable[[E, str, Place], E], render: Render = render_paths
+    ) -> None:
         self._settle: Callable[[E, str, Place], E] = settle
+        self._render = render
         self._entries: list[tuple[E, Place, str]] = [(entry, place, _text(entry)) for entry, place in entries]
         self._fixed: list[list[E] | None] = [None] * len(self._entries)
         self._whole: tuple[E, ...] | None = None if self._entries else ()
@@ -60,7 +66,7 @@ class _Column(Generic[E]):
 
     def _settled(self, index: int, context: Mapping[str, Any]) -> list[E]:
         entry, place, text = self._entries[index]
-        found = [self._settle(entry, path, place) for path in templates.render_paths(text, context, place)]
+        found = [self._settle(entry, path, place) for path in self._render(text, context, place)]
         if not templates.has_template(text):
             self._fixed[index] = found
         return found
@@ -77,8 +83,8 @@ class _Expander:
         place = declaration.place
         self._inputs = _Column(_placed(declaration.inputs, place.at("inputs")), _input)
         self._outputs = _Column(_placed(declaration.outputs, place.at("outputs")), _output)
-        self._needs = _Column(_numbered(declaration.needs, place.at("needs")), _name)
-        self._after = _Column(_numbered(declaration.after, place.at("after")), _name)
+        self._needs = _Column(_numbered(declaration.needs, place.at("needs")), _name, render_names)
+        self._after = _Column(_numbered(declaration.after, place.at("after")), _name, render_names)
 
     def task(self, keys: dict[str, Any]) -> Task:
         declared, context = self._declared, self._context

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -18,12 +17,11 @@ from flowmake.core.model import Declaration, Flow, Foreach, KeySource
 from flowmake.core.patterns import captures, normalise
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
+from flowmake.core.values import Record, label
 
 Binding = dict[str, Any]
 """Values for some of the keys, by name."""
 
-_PLAIN = re.compile(r"[\w.+:=@-]*")
-_UNSAFE = re.compile(r"[^\w.+:=@-]")
 _TAKEN = frozenset({"params", "env", "flow", "task", "inputs", "outputs", "needs", "cpu"})
 """What templates may mention besides the keys."""
 MOST_INSTANCES = 1_000_000
@@ -42,12 +40,6 @@ class Sources(Protocol):
         ...
 
     def today(self) -> date: ...
-
-
-class Record(dict[str, Any]):
-    """A value that is a table, with what stands for it in the instance's name."""
-
-    label = ""
 
 
 def combinations(declaration: Declaration, flow: Flow, sources: Sources) -> list[Binding]:
@@ -101,22 +93,9 @@ def flow_context(flow: Flow) -> dict[str, Any]:
 def instance_name(base: str, keys: Mapping[str, Any]) -> str:
     """`base@v1,v2`, values in key order.
 
-    Letters, digits and `_.+:=@-` stand for themselves, all else as `%` and the hex digits of its UTF-8 bytes, as in a
-    URL: names stay distinct, and safe in a shell, in a file name and in a glob.
+    Values are spelt by `label`, so that names stay distinct, and safe in a shell, in a file name and in a glob.
     """
     return f"{base}@" + ",".join([label(value) for value in keys.values()])
-
-
-def label(value: Any) -> str:
-    """A value as it appears in a name: a table by its `name`, else its `id`, else its position."""
-    if isinstance(value, Mapping):
-        value = value.get("name", value.get("id", getattr(value, "label", "")))
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if _PLAIN.fullmatch(text) else _UNSAFE.sub(_encoded, text)
-
-
-def _encoded(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
 
 
 def _bindings(key: str, source: KeySource, place: Place, sources: Sources) -> list[Binding]:
@@ -173,8 +152,7 @@ def _read(path: str, place: Place, sources: Sources) -> str:
     try:
         return sources.read(normalise(path))
     except FileNotFoundError as error:
-        hint = "if a task makes it, name that task with `from`"
-        raise FlowfileError([Problem(f"`{path}` does not exist", (place,), hint)]) from error
+        raise FlowfileError([Problem(f"`{path}` does not exist, and no task makes it", (place,))]) from error
 
 
 def _json(path: str, place: Place, sources: Sources) -> list[Any]:

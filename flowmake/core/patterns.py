@@ -81,14 +81,14 @@ class Pattern:
         folders = self.segments if self.directory else self.segments[:-1]
         fixed = takewhile(lambda segment: not seg.is_wild(segment), folders)
         self.prefix = ("/" if self.absolute else "") + "".join(unescape(folder) + "/" for folder in fixed)
-        self._fullmatch = re.compile(_regex(source), re.DOTALL).fullmatch
+        self._fullmatch = re.compile(_regex(source), re.DOTALL).fullmatch if self.literal is None else None
 
     def __repr__(self) -> str:
         return f"Pattern({self.source!r})"
 
     def matches(self, path: str) -> bool:
         """Whether this normalised path matches; a directory must be given with its final `/`."""
-        return self._fullmatch(path) is not None
+        return path == self.literal if self._fullmatch is None else self._fullmatch(path) is not None
 
 
 @lru_cache(maxsize=20_000)
@@ -159,9 +159,9 @@ def intersects(a: str, b: str) -> bool:
 
     Exact, but for patterns holding `ANYTHING` and for `..` against `.*`, where it says True in doubt.
     """
+    if not is_glob(a):
+        return compile_pattern(b).matches(unescape(a)) if is_glob(b) else unescape(a) == unescape(b)
     one, two = compile_pattern(a), compile_pattern(b)
-    if one.literal is not None:
-        return one.literal == two.literal if two.literal is not None else two.matches(one.literal)
     if two.literal is not None:
         return one.matches(two.literal)
     if ANYTHING in a or ANYTHING in b:

@@ -11,7 +11,7 @@ from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.patterns import normalise
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
-from flowmake.core.values import FINALIZERS, DashPath, Mode, NotOneText, PathList, elements, path_text, safe_path
+from flowmake.core.values import FINALIZERS, DashPath, Mode, NotOneText, PathList, elements, safe_path
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -24,6 +24,7 @@ __all__ = [
     "names",
     "render",
     "render_list",
+    "render_names",
     "render_paths",
     "render_shell",
     "safe_path",
@@ -38,7 +39,7 @@ _RESERVED = frozenset(
 """Names that mean something else to Jinja2 in some place."""
 _RUNS = re.compile(r"\0+")
 _DOTS_BEFORE = re.compile(r"(^|/)\.{1,2}(?=\0)")
-_DOTS_AFTER = re.compile(r"\0\.{1,2}(?=/|$)")
+_DOTS_AFTER = re.compile(r"\0\.{1,2}(?=[/\0]|$)")
 _MISSING: Final = object()
 
 
@@ -66,21 +67,33 @@ def render_shell(text: str, context: Mapping[str, Any], place: Place) -> str:
 
 
 def render_paths(text: str, context: Mapping[str, Any], place: Place) -> list[str]:
-    """The entries that one entry of `inputs`, `outputs`, `needs` or `after` stands for, as patterns.
+    """The entries that one entry of `inputs` or `outputs` stands for, as patterns.
 
     Values are escaped, so that a `[` or `*` in them is no glob, unless piped through `raw`. An entry that is one
     expression giving a list is one entry for each element; an entry with blocks (`{% if … %}`) that renders to
     nothing is none. Raises `FlowfileError`.
     """
+    return _entries(text, context, place, "paths")
+
+
+def render_names(text: str, context: Mapping[str, Any], place: Place) -> list[str]:
+    """The entries that one entry of `needs` or `after` stands for; as `render_paths`, for names of tasks.
+
+    Values are spelt as in the names of instances, so that `compile@{{ unit }}` is one, whatever `unit` holds.
+    """
+    return _entries(text, context, place, "names")
+
+
+def _entries(text: str, context: Mapping[str, Any], place: Place, mode: Mode) -> list[str]:
     if not has_template(text):
         return [text]
-    if _is_expression(text):
-        try:
-            return [path_text(item) for item in _items(evaluate(text, context, place))]
-        except NotOneText as error:
-            raise FlowfileError([Problem("a list inside a list cannot be an entry", (place,))]) from error
-    rendered = _render(text, context, place, "paths")
-    return [] if "{%" in text and not rendered.strip() else [rendered]
+    if not _is_expression(text):
+        rendered = _render(text, context, place, mode)
+        return [] if "{%" in text and not rendered.strip() else [rendered]
+    try:
+        return [FINALIZERS[mode](item) for item in _items(evaluate(text, context, place))]
+    except NotOneText as error:
+        raise FlowfileError([Problem("a list inside a list cannot be an entry", (place,))]) from error
 
 
 def render_list(text: str, context: Mapping[str, Any], place: Place) -> list[str]:
@@ -134,7 +147,7 @@ def skeleton(text: str) -> str:
         pattern: str = _sandbox().skeleton(text)
     else:
         pattern = "".join(part if isinstance(part, str) else ANYTHING for part in parts)
-    pattern = _DOTS_AFTER.sub(ANYTHING, _DOTS_BEFORE.sub(r"\1", _RUNS.sub(ANYTHING, pattern)))
+    pattern = _RUNS.sub(ANYTHING, _DOTS_AFTER.sub(ANYTHING, _DOTS_BEFORE.sub(r"\1", pattern)))
     head, wild, tail = pattern.partition(ANYTHING)
     if ".." in tail.split("/"):
         return ANYTHING

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from shlex import quote
 from typing import Any, Final, Literal, SupportsIndex, overload
 
 from flowmake.core.patterns import escape
 
-Mode = Literal["plain", "shell", "paths"]
+Mode = Literal["plain", "shell", "paths", "names"]
+
+_PLAIN_NAME = re.compile(r"[\w.+:=@-]*")
+_UNSAFE_IN_NAME = re.compile(r"[^\w.+:=@-]")
 
 
 class Raw(str):
@@ -57,6 +61,12 @@ class PathList(list[str]):
         return " ".join(self)
 
 
+class Record(dict[str, Any]):
+    """A `foreach` value that is a table, with what stands for it in names unless it has a `name` or `id`."""
+
+    label = ""
+
+
 class NotOneText(ValueError):
     """A list stands where one text is wanted."""
 
@@ -79,13 +89,38 @@ def shell_text(value: Any) -> str:
 def path_text(value: Any) -> str:
     """A value as part of a pattern. Raises `NotOneText` for a list that does not have exactly one element."""
     if isinstance(value, Raw):
-        return value
+        return str(value)
     items = elements(value)
-    if items is None:
-        return escape(str(value))
+    return escape(str(value)) if items is None else path_text(_only(items))
+
+
+def name_text(value: Any) -> str:
+    """A value as part of the name of a task. Raises `NotOneText` like `path_text`."""
+    if isinstance(value, Raw):
+        return str(value)
+    items = elements(value)
+    return label(value if items is None else _only(items))
+
+
+def label(value: Any) -> str:
+    """A value as it appears in the name of an instance; of a table its `name`, else its `id`, else its position.
+
+    Letters, digits and `_.+:=@-` stand for themselves, all else as `%` and the hex digits of its UTF-8 bytes.
+    """
+    if isinstance(value, Mapping):
+        value = value.get("name", value.get("id", getattr(value, "label", "")))
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if _PLAIN_NAME.fullmatch(text) else _UNSAFE_IN_NAME.sub(_percent_encoded, text)
+
+
+def _percent_encoded(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
+
+
+def _only(items: Sequence[Any]) -> Any:
     if len(items) != 1:
         raise NotOneText("a list must stand alone in its entry, or be narrowed down to one element")
-    return path_text(items[0])
+    return items[0]
 
 
 def plain_text(value: Any) -> str:
@@ -94,7 +129,12 @@ def plain_text(value: Any) -> str:
     return str(value) if items is None else " ".join(map(plain_text, items))
 
 
-FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {"plain": plain_text, "shell": shell_text, "paths": path_text}
+FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {
+    "plain": plain_text,
+    "shell": shell_text,
+    "paths": path_text,
+    "names": name_text,
+}
 
 
 def elements(value: Any) -> Sequence[Any] | None:

@@ -54,7 +54,7 @@ def test_there_is_a_task_for_each_combination() -> None:
         foreach=over(unit=KeySource(glob="src/{unit}.c"), mode=["fast"]),
         inputs=(Input("src/{{ unit }}.c"), Input("include/*.h")),
         outputs=(Output("{{ params.out }}/{{ mode }}/{{ unit }}.o"),),
-        needs=("gen@{{ mode }}",),
+        needs=("gen@{{ mode }}", "lint@{{ unit }}", "{{ params.list | raw }}"),
         pool="{{ mode }}-pool",
         resources={"cpu": "{{ params.cores }}", "mem": "{{ params.cores * 2 }}K", "gpu": 1},
     )
@@ -63,7 +63,7 @@ def test_there_is_a_task_for_each_combination() -> None:
     assert first.keys == {"unit": "a[1]", "mode": "fast"}
     assert first.inputs == (Input("src/a[1].c"), Input("include/*.h", "glob"))
     assert first.outputs == (Output("build/fast/a[1].o"),)
-    assert first.needs == ("gen@fast",)
+    assert first.needs == ("gen@fast", "lint@a%5B1%5D", "x", "y*")
     assert first.pool == "fast-pool"
     assert first.resources == {"cpu": 2, "mem": 4096, "gpu": 1}
 

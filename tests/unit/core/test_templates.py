@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowmake.core import sandbox, templates
 from flowmake.core.errors import FlowfileError, Problem
-from flowmake.core.patterns import compile_pattern, is_glob, normalise, unescape
+from flowmake.core.patterns import compile_pattern, intersects, is_glob, normalise, unescape
 from flowmake.core.source import Place
 from flowmake.core.templates import (
     PathList,
@@ -23,6 +23,7 @@ from flowmake.core.templates import (
     names,
     render,
     render_list,
+    render_names,
     render_paths,
     render_shell,
     skeleton,
@@ -329,12 +330,47 @@ TEMPLATES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=500)
 @given(TEMPLATES, st.text("ab./*[", max_size=5), st.text("ab./", max_size=4))
 def test_a_skeleton_matches_every_rendering(text: str, x: str, y: str) -> None:
     (entry, *_) = render_paths(text, {"x": x, "y": y}, PLACE) or ["a"]
     if entry.strip() and has_template(text) and ".." not in entry:
         assert compile_pattern(skeleton(text)).matches(unescape(normalise(entry)))
+
+
+GLOBS = ["*", "**", "a*", "**/b.c", "*/", "**/", "**/*.c", "?/**/r", "/**", "[!a]*", "a/*", ".*/*", "**/[a-c]"]
+
+
+@settings(max_examples=500)
+@given(TEMPLATES, st.text("ab./*[", max_size=5), st.text("ab./", max_size=4), st.sampled_from(GLOBS))
+def test_a_skeleton_meets_every_glob_that_a_rendering_matches(text: str, x: str, y: str, glob: str) -> None:
+    (entry, *_) = render_paths(text, {"x": x, "y": y}, PLACE) or ["a"]
+    path = unescape(normalise(entry))
+    if has_template(text) and ".." not in entry and compile_pattern(glob).matches(path):
+        assert intersects(skeleton(text), glob)
+        assert intersects(glob, skeleton(text))
+
+
+@pytest.mark.parametrize(
+    ("glob", "expected"), [("build/*.o", True), ("build/*.c", False), ("lib/**", False), ("**", True)]
+)
+def test_a_skeleton_keeps_what_is_fixed(glob: str, expected: bool) -> None:
+    assert intersects(skeleton("build/{{ unit }}.o"), glob) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("compile@*", ["compile@*"]),
+        ("compile@{{ unit }}", ["compile@a%5B1%5D%2A"]),
+        ("compile@{{ unit | raw }}", ["compile@a[1]*"]),
+        ("{{ params.list }}", ["a%20b", "c"]),
+        ("load@{{ params.on }},{{ params.year }}", ["load@true,2026"]),
+        ("{% if not params.on %}x{% endif %}", []),
+    ],
+)
+def test_names_of_tasks(text: str, expected: list[str]) -> None:
+    assert render_names(text, CONTEXT, PLACE) == expected
 
 
 VALUES = st.one_of(
@@ -370,7 +406,7 @@ SIMPLE = st.lists(
 
 
 @settings(max_examples=400)
-@given(SIMPLE, VALUES, VALUES, st.sampled_from(["plain", "shell", "paths"]))
+@given(SIMPLE, VALUES, VALUES, st.sampled_from(["plain", "shell", "paths", "names"]))
 def test_the_fast_path_agrees_with_jinja(text: str, x: Any, y: Any, mode: Any) -> None:
     context = {"x": x, "y": y, "t": {"x": x, "items": y}}
     assert _outcome(templates._render, text, context, mode) == _outcome(_jinja, text, context, mode)
