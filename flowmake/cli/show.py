@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ import click
 
 from flowmake.cli.options import flow_options, json_option, open_project, read_source, target_argument
 from flowmake.cli.table import help_of
+from flowmake.core.model import Retry
 
 if TYPE_CHECKING:
     from flowmake.cli.documents import FileState, TaskShown
@@ -87,14 +89,27 @@ def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) ->
 
 def _settings(declared: Declaration) -> dict[str, Any]:
     """The fields that are not as they would be by themselves."""
-    from msgspec import to_builtins
-
     from flowmake.core.model import Declaration
 
     usual = Declaration(declared.name, declared.place)
     values = {name: getattr(declared, name) for name in declared.__struct_fields__ if name not in TOLD_APART}
-    changed = {name: value for name, value in values.items() if value != getattr(usual, name)}
-    return {name: sorted(v) if isinstance(v, frozenset) else to_builtins(v) for name, v in changed.items()}
+    return {name: _plain(value) for name, value in values.items() if value != getattr(usual, name)}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; of a table, what is not as it would be by itself."""
+    if isinstance(value, Retry):
+        usual = Retry()
+        changed = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        return {name: _plain(part) for name, part in changed if part != getattr(usual, name)}
+    return sorted(value) if isinstance(value, frozenset) else list(value) if isinstance(value, tuple) else value
+
+
+def _toml(value: Any) -> str:
+    """As it could stand in a Flowfile."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_toml(part)}" for name, part in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _lines(task: TaskShown) -> Iterator[str]:
@@ -102,13 +117,13 @@ def _lines(task: TaskShown) -> Iterator[str]:
 
     yield safe_line(task.task) + (f": {safe_text(task.description)}" if task.description else "")
     yield from _field("tags", task.tags)
-    yield from _field("keys", [f"{name} = {value}" for name, value in task.keys.items()])
+    yield from _field("keys", [f"{name} = {_toml(value)}" for name, value in task.keys.items()])
     yield from _field("command", _command(task))
     yield from _field("inputs", [_file(file) for file in task.inputs])
     yield from _field("outputs", [safe_line(file.path) for file in task.outputs])
     yield from _field("upstream", task.upstream)
     yield from _field("downstream", task.downstream)
-    yield from _field("settings", [f"{name} = {value}" for name, value in task.settings.items()])
+    yield from _field("settings", [f"{name} = {_toml(value)}" for name, value in task.settings.items()])
     yield from _field("state", [_state(task)])
     yield from _field("declared", [task.declared])
 
