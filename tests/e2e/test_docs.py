@@ -1,0 +1,98 @@
+"""Every page of the documentation is run from top to bottom, so that none says what is no longer true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.pages import Page, bare_environ, blocks, comparable, matches
+
+REPO = Path(__file__).resolve().parents[2]
+PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").rglob("*.md"))]
+RUN_NOTHING = {"CONTRIBUTING.md", "docs/index.md", "docs/reference/commands.md", "docs/reference/flowfile.md"}
+"""Pages with nothing to run: they only point elsewhere, or are generated and compared with their source."""
+NOTES = "docs/design/"
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def _name(page: Path) -> str:
+    return page.relative_to(REPO).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_page(page: Path, tmp_path: Path) -> None:
+    (home := tmp_path / "home").mkdir()
+    assert "\n\n".join(Page(page, tmp_path, bare_environ(home)).mismatches()) == ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_a_page_runs_something(page: Path) -> None:
+    name = _name(page)
+    runs = any(block is not None and block.language == "console" for block in blocks(page.read_text()))
+    assert runs == (name not in RUN_NOTHING and not name.startswith(NOTES))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_a_snippet_is_a_flowfile(page: Path, tmp_path: Path) -> None:
+    """A TOML block that is no file of the page stands for a part of a Flowfile."""
+    (home := tmp_path / "home").mkdir()
+    complaints = []
+    for block in blocks(page.read_text()):
+        if block is not None and block.language == "toml" and not block.title:
+            (tmp_path / "Flowfile").write_text("\n".join(block.lines) + "\n")
+            command = ["flowmake", "check"]
+            done = subprocess.run(
+                command, cwd=tmp_path, env=bare_environ(home), capture_output=True, text=True, timeout=60, check=False
+            )
+            if done.returncode:
+                complaints.append(f"{_name(page)}:{block.line}: {done.stderr}")
+    assert complaints == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        (["done in 0.1s: 3 succeeded"], ["done in 12.5s: 3 succeeded"]),
+        (["[0/2] a started", "[0/2] b started"], ["[0/2] b started", "[1/2] a started"]),
+        (
+            ["[1/2] a ✗ exit code 1", "    log: x", "[2/2] b ✓ 0.0s"],
+            ["[1/2] b ✓ 0.0s", "[2/2] a ✗ exit code 1", "    log: x"],
+        ),
+        (["run 20260101-101010-0a0b of 2026-01-01 10:10:10"], ["run 20270101-101010-ffff of 2027-01-01 10:10:10"]),
+        (["first", "…", "last"], ["first", "last"]),
+        (["first", "…", "last"], ["first", "a", "b", "last"]),
+        (["made by … of 3"], ["made by me of 3"]),
+        (["a  b"], ["a    b"]),
+    ],
+)
+def test_the_same(expected: list[str], actual: list[str]) -> None:
+    assert matches(expected, actual)
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        ([], ["something"]),
+        (["something"], []),
+        (["3 succeeded"], ["2 succeeded"]),
+        (["a", "b"], ["b", "a"]),
+        (["first", "…"], ["second"]),
+        (["a.b"], ["axb"]),
+    ],
+)
+def test_not_the_same(expected: list[str], actual: list[str]) -> None:
+    assert not matches(expected, actual)
+
+
+def test_progress_keeps_its_details() -> None:
+    lines = ["[2/2] b ✗ exit code 1", "    log: b", "[1/2] a ✓ 0.0s", "done"]
+    assert comparable(lines) == ["[] a ✓ SECONDS", "[] b ✗ exit code 1", "    log: b", "done"]
