@@ -1,0 +1,366 @@
+"""The store in its file: damage, versions, reading without writing, pruning, the stat cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from flowmake.core.errors import StateError
+from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
+from flowmake.world import database
+from flowmake.world.files import DiskFiles
+from flowmake.world.hashing import hash_entry
+from flowmake.world.statcache import StatCache
+from flowmake.world.store import SqliteStore
+
+
+def trace(task: str, run: str = "r1") -> Trace:
+    return Trace(task, "make " * 100, {}, {"in": "1"}, {"out": "2"}, 1.0, 1.0, run)
+
+
+def filled(path: Path, tasks: Iterable[str]) -> None:
+    store = SqliteStore(str(path))
+    for task in tasks:
+        store.accept(trace(task))
+    store.close()
+
+
+def listing(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+# -- damage ----------------------------------------------------------------------------------------------------
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 1000)
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def overwritten(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE traces (other INTEGER)")
+    connection.close()
+
+
+DAMAGE = pytest.mark.parametrize("damage", [garbage, truncated, overwritten, foreign])
+
+
+@DAMAGE
+def test_a_damaged_file_is_set_aside_and_a_fresh_one_begun(path: Path, damage: object) -> None:
+    filled(path, [f"task {number}" for number in range(200)])
+    assert callable(damage)
+    damage(path)
+    damaged = path.read_bytes()
+    store = SqliteStore(str(path))
+    assert dict(store.traces()) == {}
+    assert dict(store.attempts()) == {}
+    assert store.runs() == []
+    assert len(store.stat_cache()) == 0
+    store.accept(trace("new"))
+    store.close()
+    assert list(SqliteStore(str(path), read_only=True).traces()) == ["new"]
+    kept = [file for file in path.parent.iterdir() if ".damaged-" in file.name]
+    assert [file.read_bytes() for file in kept] == [damaged]
+    assert len(store.notices) == 1
+    assert store.notices[0].startswith(f"the state file `{path}` was damaged (")
+    assert store.notices[0].endswith(f") and is kept as `{kept[0].name}`; everything counts as never run")
+
+
+@DAMAGE
+def test_reading_a_damaged_file_tells_and_changes_nothing(path: Path, damage: object) -> None:
+    filled(path, [f"task {number}" for number in range(200)])
+    assert callable(damage)
+    damage(path)
+    before = listing(path.parent)
+    store = SqliteStore(str(path), read_only=True)
+    assert (dict(store.traces()), dict(store.attempts()), store.runs()) == ({}, {}, [])
+    assert all(text.startswith(f"the state file `{path}` is damaged (") for text in store.notices)
+    assert store.notices
+    store.close()
+    assert listing(path.parent) == before
+
+
+def test_damage_found_while_writing_loses_nothing_of_this_run(path: Path) -> None:
+    filled(path, [f"task {number}" for number in range(200)])
+    store = SqliteStore(str(path))
+    garbage(path)
+    store.accept(trace("new"))
+    store.close()
+    assert list(SqliteStore(str(path), read_only=True).traces()) == ["new"]
+
+
+def test_two_damages_in_one_second_are_both_kept(path: Path) -> None:
+    for _ in range(3):
+        garbage(path)
+        database.set_aside(str(path), 0.0)
+    names = sorted(file.name for file in path.parent.iterdir())
+    first = "state.db.damaged-19700101T000000Z"
+    assert names == [first, f"{first}-2", f"{first}-3"]
+
+
+def test_an_empty_file_is_an_empty_store(path: Path) -> None:
+    path.touch()
+    assert dict(SqliteStore(str(path), read_only=True).traces()) == {}
+    store = SqliteStore(str(path))
+    assert dict(store.traces()) == {}
+    assert store.notices == []
+    store.close()
+
+
+# -- versions --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_newer_file_is_left_alone(path: Path, read_only: bool) -> None:
+    filled(path, ["t"])
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    before = listing(path.parent)
+    with pytest.raises(StateError) as caught:
+        SqliteStore(str(path), read_only).traces()
+    version = database.VERSION
+    assert caught.value.message == (
+        f"the state file `{path}` was written by a newer flowmake (version 99; this one knows {version})"
+    )
+    assert caught.value.hint == "upgrade flowmake, or remove the file to begin afresh"
+    assert listing(path.parent) == before
+
+
+def test_an_older_file_is_brought_up_to_date_and_can_be_read_before(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path, ["t"])
+    steps = {**database.MIGRATIONS, database.VERSION: "ALTER TABLE runs ADD COLUMN mood TEXT"}
+    monkeypatch.setattr(database, "MIGRATIONS", steps)
+    monkeypatch.setattr(database, "VERSION", len(steps))
+    before = listing(path.parent)
+    assert list(SqliteStore(str(path), read_only=True).traces()) == ["t"]
+    assert listing(path.parent) == before
+    store = SqliteStore(str(path))
+    assert list(store.traces()) == ["t"]
+    store.close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(steps),)
+    assert connection.execute("SELECT mood FROM runs").fetchall() == []
+    connection.close()
+
+
+# -- reading ---------------------------------------------------------------------------------------------------
+
+
+def test_reading_creates_nothing(path: Path) -> None:
+    store = SqliteStore(str(path.parent / "none" / "state.db"), read_only=True)
+    assert (dict(store.traces()), store.runs(), store.records_of("t")) == ({}, [], [])
+    store.close()
+    assert list(path.parent.iterdir()) == []
+    filled(path, ["t"])
+    before = listing(path.parent)
+    assert list(before) == ["state.db"]
+    store = SqliteStore(str(path), read_only=True)
+    assert list(store.traces()) == ["t"]
+    store.close()
+    assert listing(path.parent) == before
+
+
+def test_reading_only_means_it(path: Path) -> None:
+    filled(path, ["t"])
+    store = SqliteStore(str(path), read_only=True)
+    store.accept(trace("u"))
+    with pytest.raises(StateError) as caught:
+        store.flush()
+    assert caught.value.message == f"the state file `{path}` is open for reading only"
+
+
+def test_readers_see_each_flush_of_a_living_writer(path: Path) -> None:
+    writer = SqliteStore(str(path))
+    for number in range(5):
+        writer.accept(trace(f"t{number}"))
+        writer.flush()
+        before = set(os.listdir(path.parent))
+        assert len(SqliteStore(str(path), read_only=True).traces()) == number + 1
+        assert set(os.listdir(path.parent)) == before
+    writer.close()
+    assert os.listdir(path.parent) == ["state.db"]
+
+
+WRITE = """
+import os, signal, sys
+from flowmake.core.model import Trace
+from flowmake.world.store import SqliteStore
+store = SqliteStore(sys.argv[1])
+store.accept(Trace("t", "", {}, {}, {}, 1.0, 1.0, "r1"))
+store.flush()
+store.accept(Trace("never flushed", "", {}, {}, {}, 1.0, 1.0, "r1"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed_writer(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", WRITE, path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert {"state.db", "state.db-wal"} <= set(os.listdir(path.parent))
+
+
+def test_what_a_killed_writer_flushed_is_there(path: Path) -> None:
+    killed_writer(path)
+    before = set(os.listdir(path.parent))
+    assert list(SqliteStore(str(path), read_only=True).traces()) == ["t"]
+    assert set(os.listdir(path.parent)) == before
+    store = SqliteStore(str(path))
+    assert list(store.traces()) == ["t"]
+    store.close()
+    assert store.notices == []
+
+
+def test_a_log_without_its_index_is_read_from_a_copy(path: Path, tmp_path: Path) -> None:
+    killed_writer(path)
+    other = tmp_path / "other"
+    other.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", other)
+    before = listing(other)
+    assert list(SqliteStore(str(other / "state.db"), read_only=True).traces()) == ["t"]
+    assert listing(other) == before
+
+
+def test_a_writer_that_moves_pages_under_a_reader_makes_it_read_again(path: Path) -> None:
+    filled(path, ["t"])
+    looked = []
+
+    def query(connection: sqlite3.Connection) -> list[tuple[bytes]]:
+        looked.append(1)
+        found = connection.execute("SELECT task FROM traces").fetchall()
+        if len(looked) == 1:
+            filled(path, [f"more {number}" for number in range(100)])
+        return found
+
+    assert len(database.Reader(str(path)).read(query, [])) == 101
+    assert len(looked) == 2
+
+
+# -- errors of the machine -------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_and_what_is_pending_can_be_written_later(path: Path) -> None:
+    store = SqliteStore(str(path))
+    connection = store._open()
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages}")
+    for number in range(100):
+        store.accept(trace(f"t{number}"))
+    with pytest.raises(StateError) as caught:
+        store.flush()
+    assert caught.value.message == f"cannot use the state file `{path}`: the disk is full"
+    assert dict(SqliteStore(str(path), read_only=True).traces()) == {}
+    connection.execute("PRAGMA max_page_count=1000000")
+    store.close()
+    assert len(SqliteStore(str(path), read_only=True).traces()) == 100
+
+
+@pytest.mark.parametrize(("read_only", "reason"), [(False, "it cannot be opened"), (True, "input or output failed")])
+def test_a_folder_in_its_place(path: Path, read_only: bool, reason: str) -> None:
+    path.mkdir()
+    with pytest.raises(StateError) as caught:
+        SqliteStore(str(path), read_only).traces()
+    assert caught.value.message == f"cannot use the state file `{path}`: {reason}"
+
+
+def test_no_folder_to_write_in(path: Path) -> None:
+    with pytest.raises(StateError) as caught:
+        SqliteStore(str(path / "state.db"))
+    assert caught.value.message == f"cannot use the state file `{path}/state.db`: it cannot be opened"
+
+
+@pytest.mark.parametrize("name", ["a b%20?#.db", os.fsdecode(b"d\xe9j\xe0.db"), "é.db"])
+def test_any_name_of_the_file(tmp_path: Path, name: str) -> None:
+    filled(tmp_path / name, ["t"])
+    assert list(SqliteStore(str(tmp_path / name), read_only=True).traces()) == ["t"]
+    assert os.listdir(tmp_path) == [name]
+
+
+# -- history ---------------------------------------------------------------------------------------------------
+
+
+def test_pruning_keeps_the_latest_runs_and_those_that_made_what_is_there(path: Path) -> None:
+    store = SqliteStore(str(path))
+    for number in range(6):
+        run = f"r{number}"
+        store.begin_run(RunRecord(run, float(number)))
+        made = trace("old", run) if number == 1 else None
+        for task in ("old", "new") if number == 1 else ("new",):
+            store.end_task(Attempt(task, "succeeded", run, 1.0), TaskRecord(run, task, "succeeded", 1, 1.0, 1.0), made)
+    assert store.prune_runs(2) == ["r0", "r2", "r3"]
+    assert [run.id for run in store.runs()] == ["r5", "r4", "r1"]
+    assert [record.run for record in store.records_of("new")] == ["r5", "r4", "r1"]
+    assert store.tasks_of("r2") == []
+    assert store.prune_runs(2) == []
+    store.close()
+
+
+def test_a_damaged_record_of_the_history_is_told(path: Path) -> None:
+    store = SqliteStore(str(path))
+    store.begin_run(RunRecord("r1", 1.0))
+    store.flush()
+    store._open().execute("UPDATE runs SET more = '{'")
+    with pytest.raises(StateError, match=r"^a record in the history is damaged: Expecting property name"):
+        store.runs()
+    store.close()
+
+
+# -- the stat cache --------------------------------------------------------------------------------------------
+
+
+def test_the_stat_cache_survives_with_any_name_and_number(path: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"d\xe9j\xe0 \n")
+    (tmp_path / name).write_bytes(b"x")
+    os.utime(tmp_path / name, ns=(0, -1))
+    files = DiskFiles(str(tmp_path))
+    digest = files.digest(name)
+    files.settle()
+    store = SqliteStore(str(path))
+    store.save_stat_cache(files.cache)
+    assert files.cache.changes() == ({}, set())
+    store.close()
+    cache = SqliteStore(str(path), read_only=True).stat_cache()
+    assert cache.paths() == [name]
+    assert cache.get(name, os.stat(tmp_path / name)) == digest
+
+
+def test_dropped_rows_go_from_the_file(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    cache = StatCache()
+    cache.put("f", hash_entry(str(tmp_path / "f")))
+    cache.put("g", hash_entry(str(tmp_path / "f")))
+    store = SqliteStore(str(path))
+    store.save_stat_cache(cache)
+    cache.drop("f")
+    cache.drop("never known")
+    store.save_stat_cache(cache)
+    assert store.stat_cache().paths() == ["g"]
+    store.save_stat_cache(cache)
+    store.close()
