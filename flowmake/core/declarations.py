@@ -11,7 +11,7 @@ from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, 
 from flowmake.core.params import plain
 from flowmake.core.scalars import Report, amount, check_name, check_variable, duration, is_template, variables
 from flowmake.core.source import Place
-from flowmake.core.validation import did_you_mean, kind_of, label, misfits
+from flowmake.core.validation import did_you_mean, label, misfits
 
 ACTIONS = ("run", "exec", "call")
 _CALL = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -65,9 +65,10 @@ def declare(name: str, table: schema.TaskTable, place: Place, include: str, repo
 def _timeout(value: float | str | None, place: Place, report: Report) -> float | None:
     if value is None:
         return None
-    if value == 0:
+    seconds = duration(value, place, report)
+    if not seconds:
         report(Problem("`timeout` must be more than 0", (place,), "leave it out for no limit"))
-    return duration(value, place, report)
+    return seconds
 
 
 def _confirm(name: str, value: bool | str) -> str:
@@ -171,9 +172,12 @@ def _options(
 
 def _literal_values(values: tuple[Any, ...], place: Place, report: Report) -> KeySource:
     for index, value in enumerate(values):
-        if isinstance(value, (list, dict)):
-            what = f"`{label(place.at(index))}` must be a string, a number or a boolean, not {kind_of(value)}"
-            report(Problem(what, (place.at(index),)))
+        where = place.at(index)
+        if isinstance(value, list):
+            report(Problem(f"`{label(where)}` must be a string, a number, a boolean or a table, not a list", (where,)))
+        elif isinstance(value, dict) and not value.keys() & {"name", "id"}:
+            hint = "the name of an instance is made of it"
+            report(Problem(f"`{label(where)}` needs a `name` or an `id`", (where,), hint))
     return KeySource(values=tuple(plain(value) for value in values))
 
 
@@ -183,9 +187,6 @@ def _source(name: str, table: schema_fields.SourceTable, place: Place, report: R
         what = f"`{label(place)}` needs exactly one of " + ", ".join(f"`{source}`" for source in _SOURCES)
         report(Problem(what, (place,)))
         return KeySource(values=())
-    if table.glob and not re.search(r"\{" + re.escape(name) + r"\}", table.glob):
-        hint = f'write something like `glob = "src/{{{name}}}.c"`'
-        report(Problem(f"the glob does not say where `{{{name}}}` is", (place.at("glob"),), hint))
     if table.range and (len(table.range) not in (2, 3) or table.range[2:] == (0,)):
         report(Problem("`range` must be `[start, end]` or `[start, end, step]`", (place.at("range"),)))
     if table.from_ and given[0] in ("range", "dates"):

@@ -29,12 +29,12 @@ def check_name(name: str, place: Place, report: Report) -> None:
 
 
 def duration(value: float | str, place: Place, report: Report) -> float:
-    """Seconds; 0 where the text is reported as no duration."""
+    """Seconds; 1 where the text is reported as no duration."""
     try:
         return units.seconds(value)
     except ValueError:
         report(Problem(f"`{label(place)}` is not a duration: `{value}`", (place,), f"write {units.DURATION_FORMS}"))
-        return 0.0
+        return 1.0
 
 
 def amount(value: int | str, place: Place, report: Report) -> int:

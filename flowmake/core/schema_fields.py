@@ -88,9 +88,20 @@ class RetryTable(Struct, forbid_unknown_fields=True):
 class SourceTable(Struct, forbid_unknown_fields=True):
     """Where the values of one `foreach` key come from. Exactly one of `glob`, `lines`, `json`, `range`, `dates`."""
 
-    glob: Annotated[str, doc("A glob with the key in braces, which captures the value.", example='"src/{unit}.c"')] = ""
+    glob: Annotated[
+        str,
+        doc(
+            "A glob with the key in braces, which captures the value; without, the paths are the values.",
+            example='"src/{unit}.c"',
+        ),
+    ] = ""
     lines: Annotated[str, doc("A text file, one value a line.", example='"cities.txt"')] = ""
-    json: Annotated[str, doc("A file that holds a JSON list of values.", example='"cities.json"')] = ""
+    json: Annotated[
+        str,
+        doc(
+            "A file that holds a JSON list of values, or of objects with a `name` or an `id`.", example='"cities.json"'
+        ),
+    ] = ""
     range: Annotated[
         tuple[int, ...],
         doc("Start, end (not included) and step.", expects="a list of two or three integers", example="[0, 10]"),
