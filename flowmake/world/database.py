@@ -46,7 +46,6 @@ _NOT_OURS = ("no such table", "no such column", "already exists")
 _IN_WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "it is read-only",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
     sqlite3.SQLITE_BUSY: "another program has locked it",
     sqlite3.SQLITE_IOERR: "input or output failed",
 }
@@ -65,8 +64,20 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 def explained(path: str, error: sqlite3.Error) -> StateError:
     """The error as a sentence."""
-    reason = _IN_WORDS.get(_code(error), str(error))
+    code = _code(error)
+    reason = _unopened(path) if code == sqlite3.SQLITE_CANTOPEN else _IN_WORDS.get(code, str(error))
     return StateError(f"cannot use the state file `{path}`: {reason}")
+
+
+def _unopened(path: str) -> str:
+    """Why a file cannot be opened, which SQLite does not tell."""
+    if not os.path.lexists(path):
+        return "it cannot be created"
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return f"it cannot be opened ({error.strerror or error})"
+    return "it cannot be opened"
 
 
 def open_for_writing(path: str) -> sqlite3.Connection:

@@ -282,7 +282,7 @@ def test_a_full_disk_is_told_and_what_is_pending_can_be_written_later(path: Path
     assert len(SqliteStore(str(path), read_only=True).traces()) == 100
 
 
-@pytest.mark.parametrize(("read_only", "reason"), [(False, "it cannot be opened"), (True, "input or output failed")])
+@pytest.mark.parametrize(("read_only", "reason"), [(False, "it cannot be opened (Is a directory)"), (True, "input or output failed")])
 def test_a_folder_in_its_place(path: Path, read_only: bool, reason: str) -> None:
     path.mkdir()
     with pytest.raises(StateError) as caught:
@@ -293,7 +293,7 @@ def test_a_folder_in_its_place(path: Path, read_only: bool, reason: str) -> None
 def test_no_folder_to_write_in(path: Path) -> None:
     with pytest.raises(StateError) as caught:
         SqliteStore(str(path / "state.db"))
-    assert caught.value.message == f"cannot use the state file `{path}/state.db`: it cannot be opened"
+    assert caught.value.message == f"cannot use the state file `{path}/state.db`: it cannot be created"
 
 
 @pytest.mark.parametrize("name", ["a b%20?#.db", os.fsdecode(b"d\xe9j\xe0.db"), "é.db"])
