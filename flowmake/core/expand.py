@@ -78,7 +78,8 @@ class _Expander:
     def __init__(self, declaration: Declaration, flow: Flow) -> None:
         self._declared = declaration
         self._context = flow_context(flow)
-        self._context["env"] = {**flow.env, **declaration.env}
+        self._env = self._context["env"] = {**flow.env, **declaration.env}
+        self._env_varies = any(map(templates.has_template, self._env.values()))
         self._fixed_resources: dict[str, int] | None = None
         place = declaration.place
         self._inputs = _Column(_placed(declaration.inputs, place.at("inputs")), _input)
@@ -91,6 +92,8 @@ class _Expander:
         name = instance_name(declared.name, keys) if keys else declared.name
         context.update(keys)
         context["task"] = {"name": name}
+        if self._env_varies:
+            context["env"] = self._rendered_env()
         problems: list[Problem] = []
         task = Task(
             name,
@@ -106,6 +109,16 @@ class _Expander:
         if problems:
             raise FlowfileError(problems)
         return task
+
+    def _rendered_env(self) -> dict[str, str]:
+        """The variables that are known before the inputs are; mentioning another one here is an error like any."""
+        before = {name: value for name, value in self._context.items() if name != "env"}
+        place = self._declared.place.at("env")
+        known = {}
+        for name, text in self._env.items():
+            if templates.names(text) <= before.keys():
+                known[name] = templates.render(text, before, place.at(name))
+        return known
 
     def _pool(self, problems: list[Problem]) -> str:
         try:

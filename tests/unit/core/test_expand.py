@@ -101,6 +101,14 @@ def test_outputs_are_settled(written: Output, settled: Output) -> None:
     assert task(outputs=(written,)).outputs == (settled,)
 
 
+def test_variables_may_be_templates_themselves() -> None:
+    env = {"DIR": "{{ params.out }}/{{ k }}", "LATER": "{{ inputs }}", "OWN": "own"}
+    (found,) = tasks(foreach=over(k=["x"]), inputs=(Input("{{ env.DIR }}/{{ env.OWN }}"),), env=env)
+    assert found.inputs == (Input("build/x/own"),)
+    with pytest.raises(FlowfileError, match="`env` has no `LATER`"):
+        tasks(foreach=over(k=["x"]), inputs=(Input("{{ env.LATER }}"),), env=env)
+
+
 def test_what_does_not_vary_is_shared() -> None:
     one, two = tasks(
         foreach=over(k=[1, 2]), inputs=(Input("a"), Input("{{ k }}")), outputs=(Output("b"),), resources={"gpu": 1}
