@@ -15,6 +15,7 @@ from flowmake.core.patterns import is_glob, normalise, unescape
 from flowmake.core.source import Place
 from flowmake.core.templates import render_names, render_paths
 from flowmake.core.values import label
+from flowmake.core.wellformed import template_problems
 
 __all__ = ["Sources", "combinations", "concrete", "expand", "instance_name", "label"]
 
@@ -25,11 +26,18 @@ Render = Callable[[str, Mapping[str, Any], Place], list[str]]
 def expand(declaration: Declaration, flow: Flow, sources: Sources) -> list[Task]:
     """The tasks a declaration stands for, in the order of its combinations; without `foreach` the one of its name.
 
-    Raises `FlowfileError` with everything found wrong (in the first instance that has anything wrong).
+    Raises `FlowfileError` with everything found wrong: malformed templates, and either what is wrong with the keys
+    or with the first instance that has anything wrong.
     """
-    instances = combinations(declaration, flow, sources)
-    make = _Expander(declaration, flow).task
-    return [make(keys) for keys in instances]
+    problems = template_problems(declaration)
+    try:
+        make = _Expander(declaration, flow).task
+        tasks = [make(keys) for keys in combinations(declaration, flow, sources)]
+    except FlowfileError as error:
+        raise FlowfileError([*problems, *error.problems]) from error
+    if problems:
+        raise FlowfileError(problems)
+    return tasks
 
 
 def concrete(declaration: Declaration, keys: Mapping[str, Any], flow: Flow) -> Task:
@@ -116,7 +124,7 @@ class _Expander:
         place = self._declared.place.at("env")
         known = {}
         for name, text in self._env.items():
-            if templates.names(text) <= before.keys():
+            if templates.names(text) <= before.keys() and templates.check(text, place) is None:
                 known[name] = templates.render(text, before, place.at(name))
         return known
 

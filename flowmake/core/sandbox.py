@@ -98,10 +98,10 @@ def _strftime(value: Any, layout: str) -> str:
     return day.strftime(layout)
 
 
-def check(text: str, place: Place) -> Problem | None:
+def check(text: str, place: Place, mode: Mode) -> Problem | None:
     """What is wrong with the syntax, if anything."""
     try:
-        _template(text, "plain")
+        _template(text, mode)
     except TemplateSyntaxError as error:
         return _syntax_problem(error, text, place)
     return None

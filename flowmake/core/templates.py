@@ -48,11 +48,14 @@ def has_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def check(text: str, place: Place) -> Problem | None:
-    """What is wrong with the template's syntax, if anything. Says nothing about what it mentions."""
+def check(text: str, place: Place, mode: Mode = "plain") -> Problem | None:
+    """What is wrong with the template's syntax, if anything. Says nothing about what it mentions.
+
+    `mode` is how it will be rendered, which spares compiling it again then.
+    """
     if not has_template(text) or _parts(text) is not None:
         return None
-    problem: Problem | None = _sandbox().check(text, place)
+    problem: Problem | None = _sandbox().check(text, place, mode)
     return problem
 
 

@@ -125,6 +125,42 @@ def test_one_task_for_given_keys() -> None:
     assert concrete(Declaration("t", PLACE), {}, FLOW).name == "t"
 
 
+def test_malformed_templates_are_found_before_anything_is_judged() -> None:
+    fields: dict[str, Any] = {
+        "kind": "call",
+        "action": "m:f",
+        "args": {"a": [1, {"b": "{{ x"}], "fine": "{{ inputs }}"},
+        "env": {"V": "{% if %}"},
+        "cwd": "{{ a b }}",
+        "inputs": (Input("{{ nope }}"),),
+    }
+    with pytest.raises(FlowfileError) as caught:
+        tasks(**fields)
+    known = "`env`, `flow`, `params`, `task`"
+    assert [(p.places[0].keys[2:], p.message, p.hint) for p in caught.value.problems] == [
+        (
+            ("args", "a", 1, "b"),
+            "the template is not valid: unexpected end of template, expected 'end of print statement'",
+            "",
+        ),
+        (("env", "V"), "the template is not valid: Expected an expression, got 'end of statement block'", ""),
+        (("cwd",), "the template is not valid: expected token 'end of print statement', got 'b'", ""),
+        (("inputs", 0), "`nope` is not defined", f"available here: {known}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys"),
+    [({"kind": "run", "action": "a {{"}, ("run",)), ({"kind": "exec", "action": ("a", "{{")}, ("exec", 1))],
+)
+def test_a_malformed_action(fields: dict[str, Any], keys: tuple[Any, ...]) -> None:
+    with pytest.raises(FlowfileError) as caught:
+        tasks(**fields)
+    assert [(p.places[0].keys[2:], p.message) for p in caught.value.problems] == [
+        (keys, "the template is not valid: unexpected 'end of template'")
+    ]
+
+
 def test_all_problems_of_a_declaration_come_together_with_their_places() -> None:
     with pytest.raises(FlowfileError) as caught:
         tasks(
