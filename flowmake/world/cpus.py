@@ -24,7 +24,10 @@ def _affinity() -> int:
 def _quotas(proc: Path, cgroups: Path) -> Iterator[float]:
     """Every quota in force: that of our own cgroup and of each one around it."""
     for line in _read(proc / "self" / "cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, colon, path = rest.partition(":")
+        if not colon:
+            continue
         if not controllers:
             yield from (quota for folder in _upwards(cgroups, path) if (quota := _v2_quota(folder)))
         elif "cpu" in controllers.split(","):

@@ -1,0 +1,144 @@
+"""Every way to learn of a process's end: the same promises, whatever the system offers."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flowmake.world.children import Children, PidfdWatch, ThreadWatch, Watch, open_watch
+from flowmake.world.process import CannotStart, Exit, group_members, reap
+from tests.processes import LIMIT, Meeting, wait_gone
+
+
+@pytest.fixture(params=[PidfdWatch, ThreadWatch])
+def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
+    made: Watch = request.param()
+    yield made
+    made.close()
+
+
+def next_ended(watch: Watch) -> list[int]:
+    assert select.select([watch.fileno()], [], [], LIMIT)[0]
+    return watch.ended()
+
+
+def test_an_end_is_told_once_and_not_collected(watch: Watch) -> None:
+    child = subprocess.Popen(["sh", "-c", "exit 3"])
+    watch.add(child.pid)
+    assert next_ended(watch) == [child.pid]
+    assert watch.ended() == []
+    assert not select.select([watch.fileno()], [], [], 0)[0]
+    assert child.wait() == 3
+
+
+def test_one_that_ended_before(watch: Watch) -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    watch.add(child.pid)
+    assert next_ended(watch) == [child.pid]
+    child.wait()
+
+
+def test_many(watch: Watch) -> None:
+    some = [subprocess.Popen(["true"]) for _ in range(20)]
+    for child in some:
+        watch.add(child.pid)
+    told: list[int] = []
+    while len(told) < len(some):
+        told += next_ended(watch)
+    assert sorted(told) == sorted(child.pid for child in some)
+    assert {child.wait() for child in some} == {0}
+
+
+def test_one_that_is_no_child_of_ours(watch: Watch, tmp_path: Path) -> None:
+    met = Meeting(tmp_path)
+    subprocess.run(["sh", "-c", f"sh -c 'echo $$ > {met.path}; exec sleep 1000' &"], check=True)
+    pid = int(met.wait())
+    watch.add(pid)
+    assert watch.ended() == []
+    os.kill(pid, signal.SIGKILL)
+    assert next_ended(watch) == [pid]
+
+
+def test_closing_while_something_runs(watch: Watch) -> None:
+    child = subprocess.Popen(["sleep", "1000"])
+    watch.add(child.pid)
+    watch.close()
+    watch.close()
+    child.kill()
+    child.wait()
+
+
+def no_pidfd(pid: int) -> int:
+    raise OSError(38, "Function not implemented")
+
+
+@pytest.mark.parametrize("found", [no_pidfd, None])
+def test_without_pidfd_there_are_threads(found: Callable[[int], int] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(open_watch(), PidfdWatch)
+    if found:
+        monkeypatch.setattr(os, "pidfd_open", found)
+    else:
+        monkeypatch.delattr(os, "pidfd_open")
+    watch = open_watch()
+    assert isinstance(watch, ThreadWatch)
+    watch.close()
+
+
+def spawn(made: Children, script: str, folder: Path) -> int:
+    with open(folder / "log", "ab") as log:
+        return made.spawn(["sh", "-c", script], env=dict(os.environ), cwd=str(folder), log_fd=log.fileno())
+
+
+def next_exit(made: Children) -> Exit:
+    found: list[Exit] = []
+    while not found:
+        assert select.select([made.fileno()], [], [], LIMIT)[0]
+        found = made.ended()
+    (one,) = found
+    return one
+
+
+def test_a_stopped_group_is_waited_for_in_every_way(watch: Watch, tmp_path: Path) -> None:
+    met = Meeting(tmp_path)
+    os.mkfifo(tmp_path / "deaf")
+    made = Children(watch)
+    pid = spawn(
+        made, "(trap '' TERM; echo $$ > deaf; exec sleep 1000) & echo $! > child; cat deaf > ready; wait", tmp_path
+    )
+    met.wait()
+    made.stop(pid)
+    wait_gone([pid])
+    assert made.ended() == []
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+    assert (next_exit(made).signal, group_members(pid)) == (signal.SIGTERM, [])
+
+
+def test_what_cannot_be_watched_is_not_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Children(PidfdWatch())
+    started = []
+
+    def full(pid: int) -> int:
+        started.append(pid)
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    with pytest.raises(CannotStart, match=r"^cannot start `sh`: Too many open files$"):
+        spawn(made, "sleep 1000", tmp_path)
+    assert reap(started[0]) == Exit(started[0])
+    made.close()
+
+
+def test_stopping_a_stranger_does_nothing(tmp_path: Path) -> None:
+    made = Children()
+    made.stop(os.getpid(), kill=True)
+    pid = spawn(made, "exit 0", tmp_path)
+    assert next_exit(made).exit_code == 0
+    made.stop(pid, kill=True)
+    made.close()
