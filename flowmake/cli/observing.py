@@ -72,8 +72,7 @@ def _progress(project: Project, wishes: Wishes) -> Observer:
 
         with closing(project.store) as store:
             durations = {name: trace.seconds for name, trace in store.traces().items()}
-        owners = {name for name, task in project.graph().tasks.items() if task.declared.console}
-        return Console(sys.stderr, verbose=wishes.verbose, durations=durations, owners=owners)
+        return Console(sys.stderr, verbose=wishes.verbose, durations=durations)
     from flowmake.observers.plain import Plain
 
     return Plain(sys.stderr, quiet=wishes.quiet, verbose=wishes.verbose)

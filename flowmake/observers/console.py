@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import IO
+from typing import IO, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console as Terminal
@@ -25,6 +25,7 @@ from flowmake.core.events import (
 )
 from flowmake.core.text import cut_middle, duration, safe_line, safe_text, to_ascii
 from flowmake.core.wording import reason_sentence
+from flowmake.observers.output import Tolerant
 from flowmake.observers.progress import Progress, Running
 from flowmake.observers.wording import details, how_it_ended, outcome
 from flowmake.world.terminal import has_color, has_unicode
@@ -41,8 +42,8 @@ _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 class Console:
     """A live display on a terminal. Events only count; drawing happens at most ten times in a second.
 
-    `durations` are recorded durations by task, for the estimate. While a task of `owners` runs (it was given the
-    terminal for itself), nothing is drawn.
+    `durations` are recorded durations by task, for the estimate. While a task has the terminal to itself, nothing is
+    drawn.
     """
 
     def __init__(
@@ -51,45 +52,37 @@ class Console:
         *,
         verbose: bool = False,
         durations: Mapping[str, float] | None = None,
-        owners: Collection[str] = (),
         clock: Callable[[], float] = monotonic,
     ) -> None:
         stream = sys.stderr if stream is None else stream
-        color = has_color(stream)
         self._unicode = has_unicode(stream)
         self._terminal = Terminal(
-            file=stream,
+            file=cast("IO[str]", Tolerant(stream)),
             force_terminal=True,
-            color_system="standard" if color else None,
+            color_system="standard" if has_color(stream) else None,
             highlight=False,
             markup=False,
             emoji=False,
         )
-        self._live = Live(
-            console=self._terminal,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            vertical_overflow="crop",
-        )
+        self._live: Live | None = None
         self._progress = Progress(durations, clock)
         self._clock = clock
         self._verbose = verbose
-        self._owners = owners
+        self._owner = ""
         self._drawn = float("-inf")
         self._frame = 0
 
     def on_event(self, event: Event) -> None:
         """Count it, and print at once what must not be missed."""
-        if isinstance(event, TaskStarted) and event.task in self._owners:
-            self._live.stop()
+        if isinstance(event, TaskStarted) and event.console:
+            self._owner = event.task
+            self._hide()
         self._progress.on_event(event)
         match event:
             case RunStarted():
-                self._live.start()
+                self._show()
             case RunFinished():
-                self._live.stop()
+                self._hide()
             case TaskFinished():
                 self._finished(event)
             case TaskRetrying() | Notice() | TaskJudged() | TaskStarted():
@@ -102,10 +95,28 @@ class Console:
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        self._live.stop()
+        self._hide()
+
+    def _show(self) -> None:
+        """A new display each time: one that was stopped would still move up over its old lines."""
+        if self._live is None:
+            self._live = Live(
+                console=self._terminal,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+                vertical_overflow="crop",
+            )
+            self._live.start()
+
+    def _hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def _redraw(self, now: float) -> None:
-        if now - self._drawn >= REDRAW and self._live.is_started:
+        if self._live is not None and now - self._drawn >= REDRAW:
             self._drawn = now
             self._frame += 1
             self._live.update(self._picture(now), refresh=True)
@@ -118,8 +129,9 @@ class Console:
             self._terminal.print(text if self._unicode else _ascii(text), soft_wrap=True)
 
     def _finished(self, event: TaskFinished) -> None:
-        if event.task in self._owners and event.seconds:
-            self._live.start()
+        if event.task == self._owner:
+            self._owner = ""
+            self._show()
         name = safe_line(event.task)
         if event.status in ("failed", "timed_out", "interrupted"):
             style = "yellow" if event.allowed else "bold red"
@@ -167,7 +179,8 @@ class Console:
         if task.attempt > 1:
             times += f", attempt {task.attempt}"
         room = max(width - len(times) - 5, 1)
-        name = _fitted(safe_line(task.task), room)
+        name = safe_line(task.task)
+        name = _fitted(name, room, "…") if self._unicode else _fitted(to_ascii(name), room, "..")
         line = Text.assemble((f"{spinner} ", "blue"), name, (f"  {times}", "dim"), no_wrap=True)
         line.truncate(max(width - 1, 1))
         return line
@@ -176,26 +189,34 @@ class Console:
         progress = self._progress
         share = progress.done / progress.total if progress.total else 0.0
         full = round(share * _BAR)
-        line = Text(no_wrap=True)
-        if width >= _BAR + 30:
-            line.append("━" * full, "green" if not progress.failed else "red")
-            line.append(("─" if self._unicode else ".") * (_BAR - full) + "  ", "dim")
-        line.append(f"{progress.done}/{progress.total}")
-        if progress.failed:
-            line.append(f"  {progress.failed} failed", "bold red")
-        line.append(f"  {duration(progress.elapsed(now))}")
         left = progress.remaining(now)
-        if left:
-            line.append(f", about {duration(left)} left", "dim")
-        line.truncate(max(width - 1, 1))
-        return line
+        parts = [
+            ("━" * full, "red" if progress.failed else "green"),
+            (("─" if self._unicode else ".") * (_BAR - full) + "  ", "dim"),
+            (f"{progress.done}/{progress.total}", ""),
+            (f"  {progress.failed} failed" if progress.failed else "", "bold red"),
+            (f"  {duration(progress.elapsed(now))}", ""),
+            (f", about {duration(left)} left" if left else "", "dim"),
+        ]
+        return _first_that_fit(parts if width >= _BAR + 30 else parts[2:], width - 1)
 
 
-def _fitted(name: str, room: int) -> str:
-    """The name in at most `room` cells, cut in the middle."""
+def _first_that_fit(parts: Sequence[tuple[str, str]], width: int) -> Text:
+    """The parts up to the first that goes past the width, at least the beginning of one."""
+    line = Text(no_wrap=True)
+    for text, style in parts:
+        if line and len(line) + len(text) > width:
+            break
+        line.append(text, style)
+    line.truncate(max(width, 1))
+    return line
+
+
+def _fitted(name: str, room: int, sign: str) -> str:
+    """The name in at most `room` cells, cut in the middle (at the end, where characters take two)."""
     if cell_len(name) <= room:
         return name
-    return set_cell_size(name, room) if cell_len(name) != len(name) else cut_middle(name, room)
+    return cut_middle(name, room, sign) if cell_len(name) == len(name) else set_cell_size(name, room)
 
 
 def _ascii(text: Text) -> Text:
