@@ -160,8 +160,8 @@ def test_every_action(written: str, kind: str, action: object) -> None:
         ("0", Retry()),
         ("{ attempts = 2 }", Retry(2)),
         (
-            '{ attempts = 3, delay = "5s", backoff = 2.0, max_delay = "5m", jitter = true, on = ["exit:75", "timeout"]}',
-            Retry(3, 5.0, 2.0, 300.0, True, ("exit:75", "timeout")),
+            '{ attempts = 3, delay = "5s", backoff = 2.0, max_delay = "5m", jitter = true, on = ["exit:75"] }',
+            Retry(3, 5.0, 2.0, 300.0, True, ("exit:75",)),
         ),
         ('{ delay = 1, on = ["signal:KILL"] }', Retry(1, 1.0, on=("signal:KILL",))),
     ],
@@ -472,10 +472,11 @@ SNIPPETS = st.sampled_from(
         "foreach",
     ]
 )
-RIGHT_HANDS = st.sampled_from(
-    """3 0 -1 1.5 inf nan true 2026-01-01 "x" "" "!" [] {} [[]] [{}] ["x",1] {"a\x20b"=""} [{path="x"}] {a={glob="x"}}
-    {a=[1],zip=1} {exclude=[1]}""".split()
-)
+VALUES = """
+    3 0 -1 1.5 inf nan true 2026-01-01 "x" "" "!" [] {} [[]] [{}] ["x",1] {"a\\u0020b"=""} [{path="x"}] {a={glob="x"}}
+    {a=[1],zip=1} {exclude=[1]} {a=[{}]} {a={}} {a=[1],exclude=[{b=1}]} {x=[{lines="y"}]} "{{x}}" "1d" ["a","!b"]
+"""
+RIGHT_HANDS = st.sampled_from(VALUES.split())
 
 
 def problems_of(text: str) -> Sequence[Problem]:
