@@ -94,7 +94,7 @@ class Page:
     def run(self) -> Iterator[tuple[Command, list[str]]]:
         """Every command with the lines it printed. Raises `AssertionError` for a file that cannot be meant."""
         folder = self._folder(0)
-        for count, block in enumerate(blocks(self.path.read_text())):
+        for count, block in enumerate(blocks(self.path.read_text()), 1):
             if block is None:
                 folder = self._folder(count)
             elif block.title:
