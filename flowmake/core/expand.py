@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
-
-from msgspec.structs import replace
 
 from flowmake.core import templates, units
 from flowmake.core.errors import FlowfileError, Problem
@@ -49,13 +47,15 @@ class _Column(Generic[E]):
     """The entries of one field: those without templates settled once and for all, the others once for each instance."""
 
     def __init__(
-        self, entries: Iterable[tuple[E, Place]], settle: Callable[[E, str, Place], E], render: Render = render_paths
+        self, entries: tuple[E, ...], field: Place, settle: Callable[[E, str], E], render: Render = render_paths
     ) -> None:
-        self._settle: Callable[[E, str, Place], E] = settle
+        self._entries: tuple[E, ...] = entries
+        self._places: dict[int, Place] = {}
+        self._field = field
+        self._settle: Callable[[E, str], E] = settle
         self._render = render
-        self._entries: list[tuple[E, Place, str]] = [(entry, place, _text(entry)) for entry, place in entries]
-        self._fixed: list[list[E] | None] = [None] * len(self._entries)
-        self._whole: tuple[E, ...] | None = None if self._entries else ()
+        self._fixed: list[list[E] | None] = [None] * len(entries)
+        self._whole: tuple[E, ...] | None = None if entries else ()
 
     def settled(self, context: Mapping[str, Any], problems: list[Problem]) -> tuple[E, ...]:
         """The field's entries for one instance; what is wrong goes to `problems`."""
@@ -73,11 +73,26 @@ class _Column(Generic[E]):
         return entries
 
     def _settled(self, index: int, context: Mapping[str, Any]) -> list[E]:
-        entry, place, text = self._entries[index]
-        found = [self._settle(entry, path, place) for path in self._render(text, context, place)]
-        if not templates.has_template(text):
+        entry = self._entries[index]
+        text = _text(entry)
+        varies = templates.has_template(text)
+        texts = self._render(text, context, self._place(index)) if varies else [text]
+        if not all(map(str.strip, texts)):
+            hint = "an entry may be left out with `{% if … %}`"
+            raise FlowfileError([Problem("the entry is empty", (self._place(index),), hint)])
+        found = [self._settle(entry, text) for text in texts]
+        if not varies:
             self._fixed[index] = found
         return found
+
+    def _place(self, index: int) -> Place:
+        """Where an entry was written: by index, or in a table by name and, in a list there, by index."""
+        if index not in self._places:
+            name = _group(self._entries[index])
+            group = [other for other, entry in enumerate(self._entries) if _group(entry) == name]
+            keys = (name, group.index(index)) if len(group) > 1 else (name,)
+            self._places[index] = self._field.at(*keys) if name else self._field.at(index)
+        return self._places[index]
 
 
 class _Expander:
@@ -90,10 +105,10 @@ class _Expander:
         self._env_varies = any(map(templates.has_template, self._env.values()))
         self._fixed_resources: dict[str, int] | None = None
         place = declaration.place
-        self._inputs = _Column(_placed(declaration.inputs, place.at("inputs")), _input)
-        self._outputs = _Column(_placed(declaration.outputs, place.at("outputs")), _output)
-        self._needs = _Column(_numbered(declaration.needs, place.at("needs")), _name, render_names)
-        self._after = _Column(_numbered(declaration.after, place.at("after")), _name, render_names)
+        self._inputs = _Column(declaration.inputs, place.at("inputs"), _input)
+        self._outputs = _Column(declaration.outputs, place.at("outputs"), _output)
+        self._needs = _Column(declaration.needs, place.at("needs"), _name, render_names)
+        self._after = _Column(declaration.after, place.at("after"), _name, render_names)
 
     def task(self, keys: dict[str, Any]) -> Task:
         declared, context = self._declared, self._context
@@ -153,42 +168,30 @@ def _text(entry: Input | Output | str) -> str:
     return entry if isinstance(entry, str) else entry.path
 
 
-def _numbered(entries: tuple[str, ...], place: Place) -> Iterable[tuple[str, Place]]:
-    return [(entry, place.at(index)) for index, entry in enumerate(entries)]
+def _group(entry: Input | Output | str) -> str:
+    return "" if isinstance(entry, str) else entry.name
 
 
-P = TypeVar("P", Input, Output)
+def _name(entry: str, text: str) -> str:
+    return text
 
 
-def _placed(entries: tuple[P, ...], place: Place) -> Iterable[tuple[P, Place]]:
-    """Each entry with where it was written: by index, or in a table by name and, in a list there, by index."""
-    sizes: dict[str, int] = {}
-    for entry in entries:
-        sizes[entry.name] = sizes.get(entry.name, 0) + 1
-    seen: dict[str, int] = {}
-    found = []
-    for entry in entries:
-        index = seen.setdefault(entry.name, 0)
-        seen[entry.name] += 1
-        keys = [entry.name] if entry.name else []
-        found.append((entry, place.at(*keys, *([index] if not entry.name or sizes[entry.name] > 1 else []))))
-    return found
-
-
-def _input(entry: Input, path: str, place: Place) -> Input:
-    path = normalise(_present(path, place))
-    if entry.kind in ("exclude", "lines"):
-        return replace(entry, path=path if entry.kind == "exclude" else unescape(path))
-    if is_glob(path):
+def _input(entry: Input, text: str) -> Input:
+    path = normalise(text)
+    if entry.kind == "exclude":
+        return Input(path, "exclude", entry.check, entry.name)
+    if entry.kind == "path" and is_glob(path):
         return Input(path, "glob", entry.check, entry.name)
-    return Input(unescape(path), "path", entry.check, entry.name)
+    path = unescape(path)
+    return entry if path == entry.path else Input(path, entry.kind, entry.check, entry.name)
 
 
-def _output(entry: Output, path: str, place: Place) -> Output:
-    path = normalise(_present(path, place))
+def _output(entry: Output, text: str) -> Output:
+    path = normalise(text)
     if is_glob(path):
         return Output(path, "glob", entry.temp, entry.clean, entry.name)
-    return Output(unescape(path), "path", entry.temp, entry.clean, entry.name)
+    path = unescape(path)
+    return entry if path == entry.path else Output(path, "path", entry.temp, entry.clean, entry.name)
 
 
 def _amount(value: int | str, context: Mapping[str, Any], place: Place) -> int:
@@ -200,13 +203,3 @@ def _amount(value: int | str, context: Mapping[str, Any], place: Place) -> int:
     except ValueError as error:
         problem = Problem(f"`{place.keys[-1]}` is not an amount: `{text}`", (place,), f"write {units.SIZE_FORMS}")
         raise FlowfileError([problem]) from error
-
-
-def _name(entry: str, text: str, place: Place) -> str:
-    return _present(text, place)
-
-
-def _present(text: str, place: Place) -> str:
-    if not text.strip():
-        raise FlowfileError([Problem("the entry is empty", (place,), "an entry may be left out with `{% if … %}`")])
-    return text

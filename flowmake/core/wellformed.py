@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowmake.core import templates
 from flowmake.core.errors import Problem
 from flowmake.core.model import Declaration
-from flowmake.core.source import Place
 
-Text = tuple[str, Place]
+Keys = tuple[str | int, ...]
 
 
 def template_problems(declaration: Declaration) -> list[Problem]:
     """What is wrong with the syntax of the texts that are rendered only when the task is judged or shown."""
-    shell = [(declaration.action, declaration.place.at("run"))] if isinstance(declaration.action, str) else []
-    found = [templates.check(text, place, "shell") for text, place in shell if declaration.kind == "run"]
-    found += [templates.check(text, place) for text, place in _texts(declaration)]
+    found: list[Problem | None] = []
+    for text, keys in _texts(declaration):
+        if templates.has_template(text):
+            found.append(templates.check(text, declaration.place.at(*keys), "shell" if keys == ("run",) else "plain"))
     return [problem for problem in found if problem is not None]
 
 
-def _texts(declaration: Declaration) -> Iterable[Text]:
-    place = declaration.place
-    words = declaration.action if isinstance(declaration.action, tuple) else ()
-    return chain(
-        _inside(words, place.at("exec")),
-        _inside(declaration.args, place.at("args")),
-        _inside(declaration.env, place.at("env")),
-        [(declaration.cwd, place.at("cwd")), (declaration.description, place.at("description"))],
-    )
+def _texts(declaration: Declaration) -> Iterator[tuple[str, Keys]]:
+    if declaration.kind == "run" or declaration.kind == "exec":
+        yield from _inside(declaration.action, (declaration.kind,))
+    if declaration.args:
+        yield from _inside(declaration.args, ("args",))
+    if declaration.env:
+        yield from _inside(declaration.env, ("env",))
+    yield declaration.cwd, ("cwd",)
+    yield declaration.description, ("description",)
 
 
-def _inside(value: Any, place: Place) -> Iterator[Text]:
-    """All texts in a value, however deep."""
+def _inside(value: Any, keys: Keys) -> Iterator[tuple[str, Keys]]:
+    """All texts in a value, however deep, with the keys that lead there."""
     if isinstance(value, str):
-        yield value, place
+        yield value, keys
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _inside(inner, place.at(key))
+            yield from _inside(inner, (*keys, key))
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
-            yield from _inside(inner, place.at(index))
+            yield from _inside(inner, (*keys, index))
