@@ -46,6 +46,8 @@ class PidfdWatch:
         found = []
         for fd, _ in self._epoll.poll(0):
             found.append(self._pids.pop(fd))
+            # Closing is not enough: a child that is just about to exec may hold a copy for a moment longer.
+            self._epoll.unregister(fd)
             os.close(fd)
         return found
 

@@ -37,6 +37,28 @@ def test_an_end_is_told_once_and_not_collected(watch: Watch) -> None:
     assert child.wait() == 3
 
 
+def test_an_end_is_told_once_while_a_child_about_to_exec_holds_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[int] = []
+    pidfd_open = os.pidfd_open
+
+    def open_and_copy(pid: int) -> int:
+        fd = pidfd_open(pid)
+        copies.append(os.dup(fd))
+        return fd
+
+    watch = PidfdWatch()
+    monkeypatch.setattr(os, "pidfd_open", open_and_copy)
+    child = subprocess.Popen(["true"])
+    watch.add(child.pid)
+    assert next_ended(watch) == [child.pid]
+    assert watch.ended() == []
+    assert not select.select([watch.fileno()], [], [], 0)[0]
+    assert child.wait() == 0
+    watch.close()
+    for copy in copies:
+        os.close(copy)
+
+
 def test_one_that_ended_before(watch: Watch) -> None:
     child = subprocess.Popen(["true"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
