@@ -31,8 +31,20 @@ seconds or text like `"5s"`, `"1h30m"`, `"2d"` (units `ms s m h d w`). *Amounts*
 """
 
 SECTIONS: tuple[tuple[str, type[msgspec.Struct], str], ...] = (
-    ("Tables", schema.FlowfileTable, ""),
-    ("`[flow]`", schema.FlowTable, ""),
+    (
+        "Tables",
+        schema.FlowfileTable,
+        "A parameter given as text takes the type of its default: `true`, `yes`, `on` or `1` for a boolean; `a,b` or a "
+        "TOML array for a list; a TOML table for a table. `--set` wins over the variable, which wins over the default; "
+        "in the variable's name `-` and `.` become `_`. Dates are text (`2026-01-31`) wherever they appear.",
+    ),
+    (
+        "`[flow]`",
+        schema.FlowTable,
+        'In `dotenv` files, single quotes keep text as it is, double quotes know `\\n`, `\\t`, `\\"`, `\\\\` and `\\$`, both '
+        "may span lines; an unquoted value ends before ` #`; `export` may stand first; nothing is expanded; the last "
+        "value of a name counts.",
+    ),
     ("`[flow] include` of a program", schema.IncludeProgram, ""),
     (
         "`[tasks.NAME]` and `[defaults]`",

@@ -2,57 +2,65 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from flowmake.core import schema_fields
 from flowmake.core.errors import Problem
-from flowmake.core.model import Input, Output
+from flowmake.core.model import Check, Input, Output
 from flowmake.core.scalars import Report, check_name
 from flowmake.core.source import Place
+
+_CONTENT: Check = "content"
+_ORDINARY = re.compile(r"[^!\s\0][^\n\0]*")
+"""A path that needs no second look."""
 
 
 def inputs(entries: schema_fields.Inputs, place: Place, report: Report) -> tuple[Input, ...]:
     """The inputs of a task at `place`."""
-    place = place.at("inputs")
     return tuple(
-        _input(entry, name, where, report) for entry, name, where in _entries(entries, ("path", "lines"), place, report)
+        Input(entry, name=name)
+        if isinstance(entry, str) and _ORDINARY.fullmatch(entry)
+        else _input(entry, name, place.at("inputs", *keys), report)
+        for entry, name, keys in _entries(entries, ("path", "lines"), place.at("inputs"), report)
     )
 
 
 def outputs(entries: schema_fields.Outputs, place: Place, report: Report) -> tuple[Output, ...]:
     """The outputs of a task at `place`."""
-    place = place.at("outputs")
     return tuple(
-        _output(entry, name, where, report) for entry, name, where in _entries(entries, ("path",), place, report)
+        Output(entry, name=name)
+        if isinstance(entry, str) and _ORDINARY.fullmatch(entry)
+        else _output(entry, name, place.at("outputs", *keys), report)
+        for entry, name, keys in _entries(entries, ("path",), place.at("outputs"), report)
     )
 
 
-def _entries(entries: Any, reserved: tuple[str, ...], place: Place, report: Report) -> Iterator[tuple[Any, str, Place]]:
-    """Each entry of a list or a table of named paths, with its group and its place."""
+def _entries(
+    entries: Any, reserved: tuple[str, ...], place: Place, report: Report
+) -> Iterator[tuple[Any, str, tuple[str | int, ...]]]:
+    """Each entry of a list or a table of named paths, with its group and its keys within the field."""
     if isinstance(entries, tuple):
         for index, entry in enumerate(entries):
-            yield entry, "", place.at(index)
+            yield entry, "", (index,)
         return
     for name, group in entries.items():
-        here = place.at(name)
         if name in reserved:
-            field = place.keys[-1]
-            hint = f"for one entry write `{field} = [{{ {name} = … }}]`"
+            hint = f"for one entry write `{place.keys[-1]} = [{{ {name} = … }}]`"
             report(Problem(f"`{name}` cannot be the name of a path", (place.key(name),), hint))
         check_name(name, place.key(name), report)
         if isinstance(group, tuple):
             for index, entry in enumerate(group):
-                yield entry, name, here.at(index)
+                yield entry, name, (name, index)
         else:
-            yield group, name, here
+            yield group, name, (name,)
 
 
 def _input(entry: str | schema_fields.InputEntry, name: str, place: Place, report: Report) -> Input:
-    if isinstance(entry, str):
-        path, lines, check = entry, "", "content"
-    else:
-        path, lines, check = entry.path, entry.lines, entry.check
+    path, lines, check = entry if isinstance(entry, str) else entry.path, "", _CONTENT
+    if not isinstance(entry, str):
+        lines, check = entry.lines, entry.check
         if bool(path) == bool(lines):
             report(Problem("an input has either `path` or `lines`", (place,), 'write `{ path = "big.bam" }`'))
             return Input(path, name=name)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from flowmake.core.errors import Problem
@@ -23,6 +25,7 @@ class _Source:
     def __init__(self, text: str) -> None:
         self.text = text.removeprefix("\ufeff").replace("\r\n", "\n")
         self.lines = self.text.split("\n")
+        self._starts: list[int] = []
         self._spans: Mapping[Keys, Span] | None = None
 
     def position(self, place: Place) -> Position:
@@ -40,10 +43,11 @@ class _Source:
         return self._at(start, end)
 
     def _at(self, start: int, end: int) -> Position:
-        line_start = self.text.rfind("\n", 0, start) + 1
-        line_end = self.text.find("\n", start)
-        end = min(end, line_end if line_end >= 0 else len(self.text))
-        return Position(self.text.count("\n", 0, start) + 1, start - line_start + 1, max(1, end - start))
+        if not self._starts:
+            self._starts = [0, *accumulate(len(line) + 1 for line in self.lines)]
+        line = bisect_right(self._starts, start)
+        end = min(end, self._starts[line] - 1)
+        return Position(line, start - self._starts[line - 1] + 1, max(1, end - start))
 
 
 def locate(text: str, place: Place) -> Position:
