@@ -137,7 +137,8 @@ class Console:
             style = "yellow" if event.allowed else "bold red"
             allowed = " (allowed)" if event.allowed else ""
             self._print(Text.assemble(("✗ ", style), (name, "bold"), f" {outcome(event)}{allowed}"))
-            self._print(*(f"    {line}" for line in details(event, _TAIL)))
+            if event.status != "interrupted":
+                self._print(*(f"    {line}" for line in details(event, _TAIL)))
         elif self._verbose and event.status != "skipped":
             took = duration(event.seconds) if event.status == "succeeded" else event.status
             same = ", outputs unchanged" if event.cut_off else ""

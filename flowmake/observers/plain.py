@@ -29,7 +29,10 @@ _NAMED = 3
 
 
 class Plain:
-    """One line for each start, success and failure, and a heartbeat. `quiet`: only failures. `verbose`: reasons too."""
+    """One line for each start, success and failure, and a heartbeat.
+
+    `quiet`: only failures. `verbose`: reasons, commands and the last lines of logs, too.
+    """
 
     def __init__(
         self,
@@ -128,7 +131,7 @@ class Plain:
 
     def _failed(self, event: TaskFinished, name: str) -> None:
         lines = [f"{name} {self._lines.style('✗', 'red')} {outcome(event)}"]
-        if not self._quiet:
+        if self._verbose:
             lines += [f"    {line}" for line in details(event, _TAIL)]
         self._say(*lines)
 

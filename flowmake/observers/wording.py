@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -23,15 +24,15 @@ def signal_name(number: int) -> str:
 
 def how_it_ended(event: TaskFinished | TaskRetrying) -> str:
     """`exit code 2`, `killed by SIGKILL`, `timed out`; a message of its own where it says more than the code."""
-    timed_out = event.timed_out if isinstance(event, TaskRetrying) else event.status == "timed_out"
-    if timed_out:
+    if isinstance(event, TaskFinished) and event.status == "interrupted":
+        return "interrupted"
+    if event.timed_out if isinstance(event, TaskRetrying) else event.status == "timed_out":
         return "timed out"
     if event.signal is not None:
         return f"killed by {signal_name(event.signal)}"
     if event.exit_code:
         return f"exit code {event.exit_code}"
-    message = safe_line(event.message) if isinstance(event, TaskFinished) else ""
-    return message or ("interrupted" if isinstance(event, TaskFinished) and event.status == "interrupted" else "failed")
+    return (safe_line(event.message) if isinstance(event, TaskFinished) else "") or "failed"
 
 
 def outcome(event: TaskFinished) -> str:
@@ -53,4 +54,10 @@ def details(event: TaskFinished, lines: int) -> Iterator[str]:
     shown = [line for text in event.tail for line in safe_text(text).rstrip("\n").split("\n")]
     yield from shown[len(shown) - lines :] if len(shown) > lines else shown
     if event.log:
-        yield f"log: {safe_line(event.log)}"
+        yield f"log: {safe_line(_from_here(event.log))}"
+
+
+def _from_here(path: str) -> str:
+    """A path as short as it can be typed from the current folder."""
+    here = os.getcwd().rstrip("/") + "/"
+    return path.removeprefix(here)

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from flowmake.core.errors import FlowmakeError, MissingTool, StateError, UsageError
-from flowmake.core.text import counted, cut_middle, safe_line, safe_text
-from flowmake.views.picture import STATUSES, Node, Picture, Status
+from flowmake.core.text import cut_middle, safe_line, safe_text
+from flowmake.views.picture import STATUSES, Node, Picture, Status, counts_text
 
 if TYPE_CHECKING:
     from graphviz import Digraph  # type: ignore[import-untyped]
@@ -151,14 +151,6 @@ def _label(node: Node) -> list[str]:
     elif node.kind == "file" and len(node.outputs) > 1:
         lines.append(f"{len(node.outputs)} files")
     return lines
-
-
-def counts_text(node: Node) -> str:
-    """`12 instances, 1 failed, 3 stale` for a collapsed fan-out; what is fresh is not mentioned."""
-    if node.expandable:
-        return "instances not known yet"
-    notable = [f"{node.counts[s]} {s}" for s in STATUSES if s not in ("fresh", "unknown") and node.counts.get(s)]
-    return ", ".join([counted(len(node.tasks), "instance"), *notable])
 
 
 def _tooltip(node: Node) -> str:

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 
 from flowmake.core.text import cut_middle, safe_line
-from flowmake.views.dot import counts_text
-from flowmake.views.picture import STATUSES, Node, Picture, Status
+from flowmake.views.picture import STATUSES, Node, Picture, Status, counts_text
 
 _LABEL_WIDTH = 48
 _SHAPES = {"task": ("[", "]"), "group": ("([", "])"), "foreach": ("[[", "]]"), "file": (">", "]")}

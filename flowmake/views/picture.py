@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
@@ -10,8 +9,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct, field
 
-from flowmake.core.model import Attempt, Task
-from flowmake.core.staleness import Facts, Fresh, Stale, Verdict, Waiting
+from flowmake.core.model import Task
+from flowmake.core.text import counted
 
 Status = Literal["failed", "running", "stale", "waiting", "fresh", "unknown"]
 NodeKind = Literal["task", "group", "foreach", "file"]
@@ -89,49 +88,6 @@ class Known(Struct, frozen=True):
     statuses: Mapping[str, Status] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Collection[str]] = field(default_factory=dict)
-
-
-class JudgementLike(Protocol):
-    """What is asked of a judgement; `core.plan.Judgement` is one."""
-
-    @property
-    def task(self) -> Task: ...
-    @property
-    def verdict(self) -> Verdict: ...
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def attempt(self) -> Attempt | None: ...
-
-
-def known_of(judgements: Mapping[str, JudgementLike], running: Collection[str] = ()) -> Known:
-    """What a plan's judgements tell; `running` names the tasks that a live run is working on."""
-    return Known(
-        {name: "running" if name in running else status_of(judged) for name, judged in judgements.items()},
-        {name: _rendered(judged) for name, judged in judgements.items()},
-        {name: tuple(judged.facts.inputs) for name, judged in judgements.items()},
-    )
-
-
-def status_of(judged: JudgementLike) -> Status:
-    """The verdict in a word; a stale task whose last attempt failed is shown as failed."""
-    match judged.verdict:
-        case Fresh():
-            return "fresh"
-        case Waiting():
-            return "waiting"
-        case Stale():
-            attempt = judged.attempt
-            return "failed" if attempt is not None and attempt.status in ("failed", "timed_out") else "stale"
-
-
-def _rendered(judged: JudgementLike) -> str:
-    recipe = judged.facts.recipe
-    if recipe is None:
-        return command_text(judged.task)
-    if judged.task.declared.kind == "run" and recipe.argv:
-        return recipe.argv[-1]
-    return shlex.join(recipe.argv) or recipe.call
 
 
 NOTHING_KNOWN = Known()
@@ -234,6 +190,14 @@ def _only_ordered(task: Task, graph: GraphLike) -> set[str]:
         return set()
     makers = {graph.producer(entry.path) for entry in task.inputs if entry.kind == "path"}
     return set(task.after) - set(task.needs) - {maker for maker in makers if maker}
+
+
+def counts_text(node: Node) -> str:
+    """`12 instances, 1 failed, 3 stale` for a collapsed fan-out; what is fresh is not mentioned."""
+    if node.expandable:
+        return "instances not known yet"
+    notable = [f"{node.counts[s]} {s}" for s in STATUSES if s not in ("fresh", "unknown") and node.counts.get(s)]
+    return ", ".join([counted(len(node.tasks), "instance"), *notable])
 
 
 def command_text(task: Task) -> str:

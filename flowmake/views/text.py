@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flowmake.core.text import safe_line, to_ascii
-from flowmake.views.dot import counts_text
-from flowmake.views.picture import Node, Picture, ends, upstream_of
+from flowmake.views.picture import Node, Picture, counts_text, ends, upstream_of
 
 _SEEN = "(see above)"
 

@@ -148,6 +148,15 @@ def test_failures_appear_at_once_above_with_the_end_of_the_log(show: Any) -> Non
     ]
 
 
+def test_what_was_interrupted_is_only_named(show: Any) -> None:
+    it = show()
+    it.begin(expected=1)
+    it.start("a")
+    it.finish("a", "interrupted", signal=15, seconds=1.0, log="a.log", tail=("half a line",))
+    it.console.close()
+    assert it.screen() == ["✗ a interrupted after 1.0s"]
+
+
 def test_retries_and_notices_appear_above(show: Any) -> None:
     it = show()
     it.begin(expected=1)

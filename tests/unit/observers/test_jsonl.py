@@ -4,7 +4,7 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import msgspec
@@ -21,6 +21,7 @@ from flowmake.core.events import (
     TasksFound,
     TaskStarted,
 )
+from flowmake.core.staleness import Reason, ReasonKind
 from flowmake.observers.eventschema import schema
 from flowmake.observers.jsonl import Jsonl, as_dict, event_name, iso_time
 
@@ -99,6 +100,16 @@ def test_the_schema_refuses_what_is_wrong(event: Any, change: dict[str, Any]) ->
     fields = json.loads(json.dumps(as_dict(event(TaskFinished, task="a", status="succeeded"))))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**fields, **change}, schema(), jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("kind", get_args(ReasonKind))
+def test_every_reason_fits_the_schema_and_only_whole(event: Any, kind: ReasonKind) -> None:
+    reason = Reason(kind).as_dict()
+    fields = json.loads(json.dumps(as_dict(event(TaskJudged, task="a", verdict="stale", reasons=(reason,)))))
+    jsonschema.validate(fields, schema(), jsonschema.Draft202012Validator)
+    fields["reasons"][0].popitem()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(fields, schema(), jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,14 @@ def test_every_failure_is_named_with_code_log_and_last_lines(tell: Any) -> None:
     )
 
 
+def test_logs_are_named_as_seen_from_here(tell: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = {**BAD, "tail": (), "log": str(tmp_path / ".flowmake" / "a.log")}
+    there = {**BAD, "tail": (), "task": "b", "log": "/elsewhere/b.log"}
+    lines = tell(here, there, status="failed", counts={"failed": 2}).splitlines()
+    assert [lines[1], lines[3]] == ["    log: .flowmake/a.log", "    log: /elsewhere/b.log"]
+
+
 def test_of_many_failures_all_are_named_but_not_all_quoted(tell: Any) -> None:
     tasks = [{**BAD, "task": f"t{n}", "tail": ("boom",), "log": ""} for n in range(12)]
     text = tell(*tasks, status="failed", counts={"failed": 12})

@@ -4,11 +4,8 @@ from typing import Any
 
 import pytest
 
-from flowmake.core.model import Attempt, Declaration, Recipe, Task
-from flowmake.core.plan import Judgement
-from flowmake.core.source import Place
-from flowmake.core.staleness import Facts, Fresh, Reason, Stale, Verdict, Waiting
-from flowmake.views.picture import Known, Options, Picture, draw, ends, known_of
+from flowmake.core.model import Declaration
+from flowmake.views.picture import Known, Node, Options, Picture, Status, counts_text, draw, ends
 
 
 def pairs(picture: Picture) -> list[str]:
@@ -147,36 +144,28 @@ def test_boxes_come_from_tags_or_included_files(graph: Any, by: Any, cluster: st
     assert picture.nodes[0].cluster == cluster
 
 
-FAILED = Attempt("t", "failed", "r", 0.0)
-VERDICTS: list[tuple[Verdict, Attempt | None, str]] = [
-    (Fresh(), None, "fresh"),
-    (Fresh(), FAILED, "fresh"),
-    (Waiting(("u",)), None, "waiting"),
-    (Stale((Reason("never_ran"),)), None, "stale"),
-    (Stale((Reason("last_run_failed"),)), FAILED, "failed"),
-    (Stale((Reason("interrupted"),)), Attempt("t", "running", "r", 0.0), "stale"),
-]
-
-
-@pytest.mark.parametrize(("verdict", "attempt", "status"), VERDICTS)
-def test_a_plan_tells_statuses_commands_and_files(verdict: Verdict, attempt: Attempt | None, status: str) -> None:
-    declared = Declaration("t", Place("Flowfile"), "run", "echo {{ params.x }}")
-    facts = Facts(Recipe("text", {}, ("bash", "-c", "echo 1")), {"a": "d1"}, {}, 0.0)
-    judged = Judgement(Task("t", declared), verdict, facts, None, attempt)
-    assert known_of({"t": judged}) == Known({"t": status}, {"t": "echo 1"}, {"t": ("a",)})  # type: ignore[dict-item]
-    assert known_of({"t": judged}, running={"t"}).statuses == {"t": "running"}
+@pytest.mark.parametrize(
+    ("kind", "action", "command"), [("run", "echo {{ inputs }}", "echo {{ inputs }}"), ("exec", ("ls", "-l"), "ls -l")]
+)
+def test_commands_are_shown_rendered_where_that_is_known(
+    flow_of: Any, task: Any, kind: str, action: Any, command: str
+) -> None:
+    graph = flow_of(task("t", kind=kind, action=action))
+    assert draw(graph, ["t"]).nodes[0].command == command
+    assert draw(graph, ["t"], Known(commands={"t": "rendered"})).nodes[0].command == "rendered"
 
 
 @pytest.mark.parametrize(
-    ("kind", "action", "recipe", "command"),
+    ("counts", "text"),
     [
-        ("run", "echo {{ inputs }}", None, "echo {{ inputs }}"),
-        ("exec", ("ls", "a b"), Recipe("", {}, ("ls", "a b")), "ls 'a b'"),
-        ("call", "m:f", Recipe("", {}, call="m:f"), "m:f"),
-        ("none", "", None, ""),
+        ({"fresh": 3}, "3 instances"),
+        ({"failed": 1}, "1 instance, 1 failed"),
+        (
+            {"fresh": 1, "waiting": 2, "stale": 3, "running": 4, "failed": 5},
+            "15 instances, 5 failed, 4 running, 3 stale, 2 waiting",
+        ),
     ],
 )
-def test_commands_are_rendered_where_they_can_be(kind: Any, action: Any, recipe: Recipe | None, command: str) -> None:
-    declared = Declaration("t", Place("Flowfile"), kind, action)
-    judged = Judgement(Task("t", declared), Fresh(), Facts(recipe, {}, {}, 0.0))
-    assert known_of({"t": judged}).commands == {"t": command}
+def test_counts_in_words(counts: dict[Status, int], text: str) -> None:
+    tasks = tuple(f"t@{n}" for n in range(sum(counts.values())))
+    assert counts_text(Node("t", "foreach", tasks, counts=counts)) == text
