@@ -34,6 +34,7 @@ MIGRATIONS: dict[int, str] = {
         CREATE TABLE files (
             path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
             hashed_at_ns INTEGER, digest TEXT) WITHOUT ROWID;
+        CREATE TABLE boot (id TEXT);
         CREATE TABLE made (path BLOB PRIMARY KEY, digest TEXT, named INTEGER DEFAULT 0) WITHOUT ROWID;
     """,
 }
@@ -42,7 +43,8 @@ MIGRATIONS: dict[int, str] = {
 VERSION = len(MIGRATIONS)
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_NOT_OURS = ("no such table", "no such column", "already exists")
+_FOREIGN = "it was not made by flowmake"
+_NOT_OURS = ("no such table", "no such column", _FOREIGN)
 _IN_WORDS = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "it is read-only",
@@ -84,9 +86,14 @@ def open_for_writing(path: str) -> sqlite3.Connection:
     """Create or open, at the current version. Raises `sqlite3.Error`, or `StateError` if it is of a newer version."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        _migrate(connection, path)
+        version = _version(connection, path)
+        if version == 0:
+            _expect_empty(connection)
+            # A new file holds nothing to lose yet, and to wait for the disk here would be felt.
+            connection.execute("PRAGMA synchronous=OFF")
         # Not all file systems can do this; then the slower journal serves as well.
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        _migrate(connection, version)
         connection.execute("PRAGMA synchronous=NORMAL")
     except BaseException:
         connection.close()
@@ -104,8 +111,13 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     return version
 
 
-def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    for version in range(_version(connection, path), VERSION):
+def _expect_empty(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone():
+        raise sqlite3.DatabaseError(_FOREIGN)
+
+
+def _migrate(connection: sqlite3.Connection, found: int) -> None:
+    for version in range(found, VERSION):
         connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA user_version={version + 1}; COMMIT")
 
 

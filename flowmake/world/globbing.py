@@ -77,8 +77,9 @@ class _Walk:
         self.racy = False
         start = pattern.prefix
         depth = sum(1 for part in start.split("/") if part)
-        if not self._inside_left_out(start):
-            self._enter(start, self._closure([depth]))
+        self._ahead = [] if self._inside_left_out(start) else [(start, self._closure([depth]))]
+        while self._ahead:
+            self._enter(*self._ahead.pop())
 
     def _absolute(self, folder: str) -> str:
         return folder if folder.startswith("/") else self._prefix + folder
@@ -125,7 +126,7 @@ class _Walk:
         path = self._absolute(folder) + name
         if place + 1 < len(self._segments) or self._directories:
             if not self._left_out(path):
-                self._enter(f"{folder}{name}/", self._closure([place + 1]))
+                self._ahead.append((f"{folder}{name}/", self._closure([place + 1])))
         elif os.path.lexists(path) and not os.path.isdir(path) and not self._left_out(path):
             self.found.add(folder + name)
 
@@ -143,7 +144,7 @@ class _Walk:
                 continue
             reached = self._onward(name, onward)
             if reached and not (is_link and self._leads_back(path, name, reached)):
-                self._enter(f"{folder}{name}/", self._closure(reached))
+                self._ahead.append((f"{folder}{name}/", self._closure(reached)))
 
     def _read(self, path: str) -> tuple[list[str], list[tuple[str, bool]]]:
         """Names of files, and of folders with whether they are symlinks; nothing if the folder has gone."""

@@ -194,7 +194,10 @@ class TreeHasher:
             return ABSENT
         except OSError as error:
             raise unreadable(path, error) from error
-        return self._tree(path, ((status.st_dev, status.st_ino),))
+        try:
+            return self._tree(path, ((status.st_dev, status.st_ino),))
+        except RecursionError as error:
+            raise StateError(f"cannot read `{path}`: its folders are nested too deeply") from error
 
     def _tree(self, path: str, above: tuple[tuple[int, int], ...]) -> str:
         try:

@@ -11,11 +11,15 @@ from typing import Any, TypeVar
 from flowmake.core.errors import StateError
 from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
 from flowmake.world import database, rows
+from flowmake.world.boot import boot_id
 from flowmake.world.rows import Lazy, Values
 from flowmake.world.statcache import StatCache
 
 Result = TypeVar("Result")
 Statement = tuple[str, list[Values]]
+
+WRITTEN_OUT_NS = 120_000_000_000
+"""After so long what was written to a file is on the disk, at the latest."""
 
 _RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more FROM runs"
 _RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons FROM records"
@@ -148,9 +152,13 @@ class SqliteStore:
         return gone
 
     def stat_cache(self) -> StatCache:
-        """The digests known from earlier runs, by the state of the file."""
+        """The digests known from earlier runs, by the state of the file.
+
+        If the machine was started anew since, those of the last two minutes before are not trusted.
+        """
         found = self._fetch("SELECT path, size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest FROM files")
-        return StatCache(rows.by_name(found))
+        known = rows.by_name(found)
+        return StatCache(_doubted(known) if self._fetch("SELECT id FROM boot") != [(boot_id(),)] else known)
 
     def save_stat_cache(self, cache: StatCache) -> None:
         """Write what changed in it since it was loaded or saved. Raises `StateError`."""
@@ -162,7 +170,8 @@ class SqliteStore:
             values = [(rows.encode(path), *row) for path, row in changed.items()]
             statements.append(("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", values))
         if statements:
-            self._write(statements)
+            booted: list[Statement] = [("DELETE FROM boot", [()]), ("INSERT INTO boot VALUES (?)", [(boot_id(),)])]
+            self._write([*statements, *booted])
             cache.saved()
 
     def close(self) -> None:
@@ -256,6 +265,16 @@ class SqliteStore:
             f"the state file `{self.path}` was damaged ({error}) and is kept as `{os.path.basename(kept)}`; "
             "everything counts as never run"
         )
+
+
+def _doubted(known: dict[str, Values]) -> dict[str, Values]:
+    """The rows of the stat cache after a restart: the latest no longer trusted.
+
+    At a power cut a file may lose bytes that were only in memory, and yet keep its size and times. The kernel writes
+    out what is older than half a minute, so what was hashed long before the last sign of life was on disk by then.
+    """
+    limit = max((row[5] for row in known.values()), default=0) - WRITTEN_OUT_NS
+    return {path: row if row[5] < limit else (*row[:5], 0, row[6]) for path, row in known.items()}
 
 
 def _transact(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowmake.core.errors import StateError
 from flowmake.core.patterns import compile_pattern
 from flowmake.world.globbing import Globber, folder_state
+from flowmake.world.hashing import hash_tree
 
 NAMES = st.sampled_from(["a", "b", ".c", "ab", "a.b", "[x", "*", "?", "é", "\n"])
 SEGMENTS = st.sampled_from(
@@ -139,3 +141,15 @@ def test_a_folder_that_vanishes_during_the_walk_holds_nothing(tmp_path: Path, mo
 
     monkeypatch.setattr(os, "scandir", vanishing)
     assert globber(tmp_path).glob("*/*") == ["a/f"]
+
+
+def test_very_deep_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(600):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("f").touch()
+    assert globber(tmp_path).glob("**/f") == ["d/" * 600 + "f"]
+    with pytest.raises(StateError) as caught:
+        hash_tree(f"{tmp_path}/d")
+    assert caught.value.message == f"cannot read `{tmp_path}/d`: its folders are nested too deeply"

@@ -16,6 +16,7 @@ import pytest
 from flowmake.core.errors import StateError
 from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
 from flowmake.world import database
+from flowmake.world import store as store_module
 from flowmake.world.files import DiskFiles
 from flowmake.world.hashing import hash_entry
 from flowmake.world.statcache import StatCache
@@ -259,7 +260,8 @@ def test_a_writer_that_moves_pages_under_a_reader_makes_it_read_again(path: Path
             filled(path, [f"more {number}" for number in range(100)])
         return found
 
-    assert len(database.Reader(str(path)).read(query, [])) == 101
+    nothing: list[tuple[bytes]] = []
+    assert len(database.Reader(str(path)).read(query, nothing)) == 101
     assert len(looked) == 2
 
 
@@ -282,7 +284,9 @@ def test_a_full_disk_is_told_and_what_is_pending_can_be_written_later(path: Path
     assert len(SqliteStore(str(path), read_only=True).traces()) == 100
 
 
-@pytest.mark.parametrize(("read_only", "reason"), [(False, "it cannot be opened (Is a directory)"), (True, "input or output failed")])
+@pytest.mark.parametrize(
+    ("read_only", "reason"), [(False, "it cannot be opened (Is a directory)"), (True, "input or output failed")]
+)
 def test_a_folder_in_its_place(path: Path, read_only: bool, reason: str) -> None:
     path.mkdir()
     with pytest.raises(StateError) as caught:
@@ -364,3 +368,23 @@ def test_dropped_rows_go_from_the_file(path: Path, tmp_path: Path) -> None:
     assert store.stat_cache().paths() == ["g"]
     store.save_stat_cache(cache)
     store.close()
+
+
+@pytest.mark.parametrize(("boot", "trusted"), [("this", ["early", "late"]), ("next", ["early"]), ("", ["early"])])
+def test_what_a_power_cut_may_have_spoilt_is_read_again(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, boot: str, trusted: list[str]
+) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    os.utime(tmp_path / "f", ns=(0, 1))
+    hashed = hash_entry(str(tmp_path / "f"))
+    cache = StatCache()
+    cache.put("early", hashed._replace(started_ns=hashed.started_ns + 10_000_000_000))
+    cache.put("late", hashed._replace(started_ns=hashed.started_ns + 200_000_000_000))
+    monkeypatch.setattr(store_module, "boot_id", lambda: "this")
+    store = SqliteStore(str(path))
+    store.save_stat_cache(cache)
+    store.close()
+    monkeypatch.setattr(store_module, "boot_id", lambda: boot)
+    found = SqliteStore(str(path), read_only=True).stat_cache()
+    assert hashed.stat is not None
+    assert [name for name in ("early", "late") if found.get(name, hashed.stat)] == trusted
