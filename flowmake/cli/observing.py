@@ -32,6 +32,11 @@ def default_lock() -> str:
     return "wait" if is_interactive(sys.stderr) else "fail"
 
 
+def tick() -> float:
+    """Seconds between two calls of `on_tick`: a live display moves, lines in a log do not."""
+    return 0.1 if is_interactive(sys.stderr) else 1.0
+
+
 def confirmer() -> Callable[[str, str], bool] | None:
     """Asks on the terminal, if there is one to ask on."""
     if not (sys.stdin.isatty() and is_interactive(sys.stderr)):

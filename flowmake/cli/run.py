@@ -95,13 +95,13 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> int:
     from flowmake.build import RunOptions
-    from flowmake.cli.observing import default_lock
+    from flowmake.cli.observing import default_lock, tick
 
     if given["keep_going"] and given["fail_fast"]:
         raise click.UsageError("`--keep-going` and `--fail-fast` contradict each other", ctx)
     names = {name: given[name] for name in RunOptions.__struct_fields__ if name in given}
-    settled = {"jobs": given["jobs"] or 0, "lock": given["lock"] or default_lock(), "argv": ("flowmake", *sys.argv[1:])}
-    options = RunOptions(**{**names, **settled})
+    settled = {"jobs": given["jobs"] or 0, "lock": given["lock"] or default_lock(), "tick": tick()}
+    options = RunOptions(**{**names, **settled, "argv": ("flowmake", *sys.argv[1:])})
     project = open_project(ctx)
     if given["dry_run"]:
         return _preview(project, targets, options, verbose=given["verbose"])
