@@ -41,9 +41,9 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct], str], ...] = (
     (
         "`[flow]`",
         schema.FlowTable,
-        'In `dotenv` files, single quotes keep text as it is, double quotes know `\\n`, `\\t`, `\\"`, `\\\\` and `\\$`, both '
-        "may span lines; an unquoted value ends before ` #`; `export` may stand first; nothing is expanded; the last "
-        "value of a name counts.",
+        'In `dotenv` files, single quotes keep text as it is, double quotes know `\\n`, `\\t`, `\\"`, `\\\\`, `\\$`; '
+        "both may span lines; an unquoted value ends before ` #`; `export` may stand first; nothing is expanded; the "
+        "last value of a name counts.",
     ),
     ("`[flow] include` of a program", schema.IncludeProgram, ""),
     (

@@ -7,11 +7,12 @@ from typing import Any
 
 from flowmake.core import entries, schema, schema_fields
 from flowmake.core.errors import Problem
+from flowmake.core.hints import did_you_mean
 from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, KeySource, Retry
 from flowmake.core.params import plain
 from flowmake.core.scalars import Report, amount, check_name, check_variable, duration, is_template, variables
 from flowmake.core.source import Place
-from flowmake.core.validation import did_you_mean, label, misfits
+from flowmake.core.validation import label, misfits
 
 ACTIONS = ("run", "exec", "call")
 _CALL = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -7,11 +7,11 @@ from typing import Any
 
 from flowmake.core import declarations, dotenv, params, scalars, tomltext
 from flowmake.core.errors import FlowfileError, Problem
+from flowmake.core.hints import did_you_mean
 from flowmake.core.includes import World, include
 from flowmake.core.model import Declaration, Flow, Hooks
 from flowmake.core.parts import Parts, table_with_defaults, take
 from flowmake.core.source import Place
-from flowmake.core.validation import did_you_mean
 
 
 def load_flow(

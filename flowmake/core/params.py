@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowmake.core.errors import Problem
+from flowmake.core.hints import did_you_mean
 from flowmake.core.source import Place
-from flowmake.core.validation import did_you_mean, kind_of
+from flowmake.core.validation import kind_of
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})

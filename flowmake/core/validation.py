@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -11,38 +11,9 @@ import msgspec
 from msgspec import inspect
 
 from flowmake.core.errors import Problem
+from flowmake.core.hints import did_you_mean, misplaced
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
-
-_ELSEWHERE = {
-    "cmd": "run",
-    "cmds": "run",
-    "command": "run",
-    "commands": "run",
-    "script": "run",
-    "recipe": "run",
-    "deps": "inputs",
-    "dependencies": "inputs",
-    "sources": "inputs",
-    "file_dep": "inputs",
-    "depends_on": "needs",
-    "task_dep": "needs",
-    "generates": "outputs",
-    "outs": "outputs",
-    "targets": "outputs",
-    "produces": "outputs",
-    "matrix": "foreach",
-    "threads": "resources",
-    "desc": "description",
-    "dir": "cwd",
-    "workdir": "cwd",
-    "environment": "env",
-    "vars": "params",
-    "variables": "params",
-    "task": "tasks",
-    "rules": "tasks",
-}
-"""Names other tools use, and ours."""
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str, tuple[type, ...]], ...] = (
     (bool, "a boolean", (inspect.BoolType,)),
@@ -64,16 +35,6 @@ _EXPECTS: dict[type, str] = {
     inspect.DictType: "a table",
     inspect.StructType: "a table",
 }
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint with the nearest of the known names; with all of them, if none is near and they are few."""
-    known = list(known)
-    meant = _ELSEWHERE.get(name, "")
-    if meant in known:
-        return f"did you mean `{meant}`?"
-    few = 0 < len(known) <= 12
-    return nearest(name, known) or ("known here: " + ", ".join(f"`{each}`" for each in sorted(known)) if few else "")
 
 
 def kind_of(value: object) -> str:
@@ -153,9 +114,9 @@ def _check_struct(value: dict[str, Any], struct: inspect.StructType, place: Plac
         if key in fields:
             yield from _check(item, fields[key].type, place.at(key))
         else:
-            yield Problem(
-                f"unknown {'field' if place.keys else 'table'} `{key}`", (place.key(key),), did_you_mean(key, fields)
-            )
+            what = "table" if isinstance(item, dict) and len(place.keys) < 2 else "field"
+            hint = misplaced(key, item, place) or did_you_mean(key, fields)
+            yield Problem(f"unknown {what} `{key}`", (place.key(key),), hint)
     for name, field in fields.items():
         if field.required and name not in value:
             yield Problem(f"`{label(place)}` lacks `{name}`", (place,))
