@@ -62,6 +62,11 @@ def contains(directory: str, path: str) -> bool:
     return len(path) > len(directory) and path.startswith(directory)
 
 
+def below(directory: str) -> str:
+    """The pattern for everything inside a directory (a literal path ending in `/`), hidden files included."""
+    return (escape(directory) if directory != "./" else "") + ANYTHING
+
+
 class Pattern:
     """A compiled glob.
 

@@ -20,6 +20,8 @@ from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
 from flowmake.core.values import FINALIZERS, Mode, PathList, Raw, elements
 
+MOST_LISTED = 12
+"""Names in a hint; more do not help."""
 _GLOBALS = ("range", "dict", "namespace")
 
 
@@ -216,7 +218,8 @@ def _absent_problem(error: _Absent, context: Mapping[str, Any], place: Place) ->
 
 
 def _hint(name: str, known: Iterable[str], intro: str) -> str:
-    listed = ", ".join(f"`{each}`" for each in sorted(known))
+    known = sorted(known)
+    listed = ", ".join([*(f"`{each}`" for each in known[:MOST_LISTED]), *(["…"] if known[MOST_LISTED:] else [])])
     guess = nearest(name, known)
     if guess and listed:
         return f"{guess} ({intro}: {listed})"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowmake.core.patterns import (
+    below,
     captures,
     compile_pattern,
     contains,
@@ -306,6 +307,23 @@ def test_intersecting_is_symmetric_and_reflexive_where_anything_matches(a: str, 
     assert intersects(a, b) is intersects(b, a)
     if compile_pattern(a).matches(a) or not is_glob(a):
         assert intersects(a, a)
+
+
+@pytest.mark.parametrize(
+    ("directory", "pattern", "expected"),
+    [
+        ("out/", "out/*.c", True),
+        ("out/", "**/*.c", True),
+        ("out/", "out/.hidden/*", True),
+        ("out/", "out/a", True),
+        ("out/", "outside/*", False),
+        ("a[1]/", "a[[]1]/*", True),
+        ("a[1]/", "a1/*", False),
+        ("./", "a/*", True),
+    ],
+)
+def test_what_a_pattern_may_match_inside_a_directory(directory: str, pattern: str, expected: bool) -> None:
+    assert intersects(below(directory), pattern) is expected
 
 
 @pytest.mark.parametrize(

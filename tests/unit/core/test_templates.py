@@ -227,6 +227,11 @@ def test_errors(text: str, message: str, hint: str) -> None:
     assert found == (message.replace("{unclosed}", unclosed), hint.replace("{all}", known))
 
 
+def test_a_hint_lists_only_so_many_names() -> None:
+    _, hint = problem("{{ params.zzz }}", {"params": {f"p{number:02}": 0 for number in range(20)}})
+    assert hint == "it has: " + ", ".join(f"`p{number:02}`" for number in range(12)) + ", …"
+
+
 @pytest.mark.parametrize(
     "text",
     [
