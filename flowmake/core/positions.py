@@ -139,7 +139,7 @@ def _shown(place: Place, said: str, label: str, sources: _Sources) -> list[str]:
     """A heading, and where the text is at hand the line with a caret and the label behind it."""
     position = sources.position(place)
     if position is None:
-        keys = ".".join(str(key) for key in place.keys)
+        keys = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place.keys).removeprefix(".")
         return [f"{_visible(place.file)}: {said}" + (f" (at `{keys}`)" if keys else "")]
     heading = f"{_visible(place.file)}:{position.line}:{position.column}: {said}"
     source = sources[place.file]

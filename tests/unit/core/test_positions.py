@@ -314,11 +314,11 @@ def test_problems_come_in_the_order_of_the_lines_and_without_a_place_last() -> N
 
 def test_without_the_text_the_key_path_is_shown() -> None:
     problem = Problem("bad", (Place("<output of gen>", ("tasks", "a", "inputs", 2)),))
-    assert shown("", problem) == "<output of gen>: error: bad (at `tasks.a.inputs.2`)\n\n1 error in <output of gen>\n"
+    assert shown("", problem) == "<output of gen>: error: bad (at `tasks.a.inputs[2]`)\n\n1 error in <output of gen>\n"
 
 
 def test_nothing_wrong_shows_nothing() -> None:
-    assert render([], {}.get) == ""
+    assert render([], lambda _: None) == ""
 
 
 @pytest.mark.parametrize(
