@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from flowmake.core import depfile
+from flowmake.core.depfile import parse_depfile
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Event, Notice, TaskFinished, TaskRetrying, TaskStarted, TaskStatus
 from flowmake.core.evidence import Evidence
@@ -213,10 +213,10 @@ class Attempts:
             return []
         try:
             with open(running.outputs.path(path), "rb") as file:
-                text = file.read().decode("utf-8", "surrogateescape")
+                data = file.read()
         except FileNotFoundError:
             raise FileNotFoundError(2, "the depfile was not written", path) from None
-        return self._new_inputs(running, depfile.parse(text))
+        return self._new_inputs(running, depfile.prerequisites(text))
 
     def _new_inputs(self, running: Running, paths: Sequence[str]) -> list[str]:
         """Prerequisites as root-relative paths, without the task's own outputs and declared inputs."""
