@@ -87,7 +87,7 @@ def _event_stream(events: str, stack: ExitStack) -> IO[bytes]:
     if events == "-":
         return sys.stdout.buffer
     try:
-        return stack.enter_context(open(events, "ab"))
+        return stack.enter_context(open(events, "ab", buffering=0))
     except OSError as error:
         raise StateError(f"cannot write events to `{events}`: {error.strerror}") from error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Any, Literal
 
 from flowmake.core.staleness import Reason
@@ -80,6 +79,8 @@ def short_digest(digest: str) -> str:
 
 def word_diff(old: str, new: str) -> list[tuple[Change, str]]:
     """What stayed, went and came, in reading order; pieces of the same kind are joined."""
+    from difflib import SequenceMatcher
+
     before, after = _pieces(old), _pieces(new)
     changes: list[tuple[Change, str]] = []
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():

@@ -87,7 +87,8 @@ class Console:
                 self._finished(event)
             case TaskRetrying() | Notice() | TaskJudged() | TaskStarted():
                 self._mention(event)
-        self._redraw(self._clock())
+        if not isinstance(event, RunStarted):
+            self._redraw(self._clock())
 
     def on_tick(self, now: float) -> None:
         """Move the clock and the bar on."""

@@ -17,7 +17,10 @@ _BORDER = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Jsonl:
-    """Writes to `stream`, a binary file unbuffered or not; `report` is told once, in a sentence, when that fails."""
+    """Writes to `stream`; `report` is told once, in a sentence, when that fails.
+
+    An unbuffered file is best: what a buffer could not get rid of would come up again when the file is closed.
+    """
 
     def __init__(self, stream: IO[bytes], report: Callable[[str], None], name: str = "the event stream") -> None:
         self._stream = stream
@@ -39,7 +42,9 @@ class Jsonl:
             self._guarded(self._stream.flush)
 
     def _write(self, data: bytes) -> None:
-        self._stream.write(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.write(rest) :]
         self._stream.flush()
 
     def _guarded(self, action: Callable[[], object]) -> None:

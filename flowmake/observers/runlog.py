@@ -41,7 +41,7 @@ class RunLog:
     def _open(self) -> None:
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            self._file = open(self._path, "wb")  # noqa: SIM115 closed in `close`
+            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 closed in `close`
         except OSError as error:
             self._failed = True
             self._report(f"cannot keep the events of this run: {error.strerror}: {self._path}")

@@ -151,6 +151,16 @@ def test_lines_are_there_at_once(tmp_path: Path, event: Any) -> None:
         observer.close()
 
 
+def test_short_writes_are_continued(event: Any) -> None:
+    class Narrow(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data[:7]))
+
+    stream = Narrow()
+    Jsonl(stream, pytest.fail).on_event(event(Notice, text="a text longer than seven"))
+    assert json.loads(stream.getvalue())["text"] == "a text longer than seven"
+
+
 def test_a_full_disk_is_reported_once(event: Any) -> None:
     told: list[str] = []
     with open("/dev/full", "wb", buffering=0) as stream:
