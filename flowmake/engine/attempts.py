@@ -216,7 +216,7 @@ class Attempts:
                 data = file.read()
         except FileNotFoundError:
             raise FileNotFoundError(2, "the depfile was not written", path) from None
-        return self._new_inputs(running, depfile.prerequisites(text))
+        return self._new_inputs(running, parse_depfile(data))
 
     def _new_inputs(self, running: Running, paths: Sequence[str]) -> list[str]:
         """Prerequisites as root-relative paths, without the task's own outputs and declared inputs."""
