@@ -18,8 +18,8 @@ from flowmake.core.ports import ABSENT
 from flowmake.world.globbing import Globber
 from flowmake.world.hashing import (
     GONE,
+    THREADS_PAY_FROM,
     Hashed,
-    TreeHasher,
     hash_entry,
     hash_link,
     hash_many,
@@ -27,6 +27,7 @@ from flowmake.world.hashing import (
     unreadable,
 )
 from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns
+from flowmake.world.trees import TreeHasher
 
 SMALL = 1 << 20
 """Files below this many bytes are simply hashed twice; for others it is better to wait out the clock's tick."""
@@ -66,7 +67,7 @@ class DiskFiles:
                 if digest is not None:
                     memo[path] = digest
         if unknown:
-            self._hash_side_by_side(unknown)
+            memo.update(self._hash_side_by_side(unknown))
         return [memo[path] for path in paths]
 
     def exists(self, path: str) -> bool:
@@ -133,11 +134,17 @@ class DiskFiles:
         for path, status in files:
             if changed_ns(status) < now - granularity_ns(status):
                 self._memo.pop(path, None)
-                self._hash(path)
+                self._settle_one(path)
         if len(self.cache) > 2 * self.cache.seen + 10_000:
             for path in self.cache.paths():
                 if not os.path.lexists(self._at(path)):
                     self.cache.drop(path)
+
+    def _settle_one(self, path: str) -> None:
+        try:
+            self._hash(path)
+        except StateError:  # nobody has asked: whoever needs this file next will be told
+            self.cache.drop(path)
 
     def _at(self, path: str) -> str:
         return path if path.startswith("/") else self._prefix + path
@@ -185,10 +192,9 @@ class DiskFiles:
     def _hash(self, path: str) -> str:
         return self._remember(path, hash_entry(self._at(path)))
 
-    def _hash_side_by_side(self, unknown: dict[str, int]) -> None:
+    def _hash_side_by_side(self, unknown: dict[str, int]) -> dict[str, str]:
         hashed = hash_many({self._at(path): size for path, size in unknown.items()})
-        for path, one in zip(unknown, hashed, strict=True):
-            self._memo[path] = self._remember(path, one)
+        return {path: self._remember(path, one) for path, one in zip(unknown, hashed, strict=True)}
 
     def _remember(self, path: str, hashed: Hashed) -> str:
         if hashed.stat is None:
@@ -199,19 +205,29 @@ class DiskFiles:
 
     def _tree(self, path: str) -> str:
         top = self.root if path in (".", "./") else self._at(path).rstrip("/") or "/"
-        hasher = TreeHasher(self._tree_leaf, self._is_left_out)
+        big: dict[str, int] = {}
+        hasher = TreeHasher(lambda at, status: self._tree_leaf(at, status, {}, big), self._is_left_out)
         digest = hasher.digest(top)
+        if big:
+            # The walk has only noted the big ones, for them to be hashed side by side before it is made again.
+            known = self._hash_side_by_side(big)
+            again = TreeHasher(lambda at, status: self._tree_leaf(at, status, known, None), self._is_left_out)
+            digest = again.digest(top)
         self._trees[path] = hasher.saw_link
         return digest
 
-    def _tree_leaf(self, at: str, status: os.stat_result) -> str:
+    def _tree_leaf(self, at: str, status: os.stat_result, known: dict[str, str], big: dict[str, int] | None) -> str:
+        """The digest of a file in a tree; of a big unknown one only its name if `big` collects those."""
         path = at[len(self._prefix) :] if at.startswith(self._prefix) else at
-        digest = self.cache.get(path, status)
+        digest = self.cache.get(path, status) or known.get(path)
         if digest is not None:
             return digest
         if not stat.S_ISREG(status.st_mode):
             return hash_special(status)
         _wait_out_tick(status)
+        if big is not None and status.st_size >= THREADS_PAY_FROM:
+            big[path] = status.st_size
+            return path
         return self._hash(path)
 
     def _forget_trees_around(self, path: str) -> None:

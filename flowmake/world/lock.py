@@ -82,8 +82,13 @@ def acquire(
             notice(f"waiting for {holder}")
         if not wait or not _try(lock, path, wait):
             raise LockBusy(f"{describe_holder(path)} is at work here", "`--lock wait` waits for it to end")
-    _write_holder(path, sys.argv if argv is None else argv)
-    return RootLock(lock, _holder_path(path))
+    held = RootLock(lock, _holder_path(path))
+    try:
+        _write_holder(path, sys.argv if argv is None else argv)
+    except StateError:
+        held.release()
+        raise
+    return held
 
 
 def is_held(path: str) -> bool:

@@ -15,6 +15,9 @@ from flowmake.world.hashing import Hashed
 Row = tuple[int, int, int, int, int, int, str]
 """size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest. `hashed_at_ns` is 0 where it is not to be trusted."""
 
+LARGEST = (1 << 63) - 1
+"""What a database holds in an integer; inodes of some file systems go beyond, and lose their first bit."""
+
 FINE_NS = 20_000_000
 """No kernel in use stamps times more coarsely than its tick of 10 ms; twice that, to be safe."""
 
@@ -61,7 +64,7 @@ class StatCache:
             and row[1] == status.st_mtime_ns
             and row[0] == status.st_size
             and row[2] == status.st_ctime_ns
-            and row[3] == status.st_ino
+            and row[3] == status.st_ino & LARGEST
             and row[4] == status.st_mode
             and row[5]
         ):
@@ -72,6 +75,9 @@ class StatCache:
         """Remember the digest of a regular file."""
         status = hashed.stat
         assert status is not None
+        if changed_ns(status) > LARGEST:  # beyond the year 2262: not worth remembering
+            self.drop(path)
+            return
         trusted = hashed.stable and not is_racy(status, hashed.started_ns)
         if trusted:
             self.untrusted.pop(path, None)
@@ -81,7 +87,7 @@ class StatCache:
             status.st_size,
             status.st_mtime_ns,
             status.st_ctime_ns,
-            status.st_ino,
+            status.st_ino & LARGEST,
             status.st_mode,
             hashed.started_ns if trusted else 0,
             hashed.digest,

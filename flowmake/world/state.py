@@ -85,7 +85,8 @@ def locate(root: str, environ: Mapping[str, str]) -> StateDir:
         return StateDir(os.path.join(root, FOLDER))
     real = os.path.realpath(root)
     name = _quoted(os.path.basename(real))[:_LONGEST]
-    return StateDir(os.path.join(root, os.path.expanduser(moved), f"{name}-{xxh3_64_hexdigest(os.fsencode(real))}"))
+    place = os.path.join(root, os.path.expanduser(moved), f"{name}-{xxh3_64_hexdigest(os.fsencode(real))}")
+    return StateDir(os.path.normpath(place))
 
 
 def log_name(task: str, folds_case: bool = sys.platform == "darwin") -> str:

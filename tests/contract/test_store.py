@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,9 +42,11 @@ World = OnDisk | InMemory
 
 
 @pytest.fixture(params=[OnDisk, InMemory], ids=["sqlite", "fake"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     make: Callable[[Path], World] = request.param
-    return make(tmp_path)
+    made = make(tmp_path)
+    yield made
+    made.store.close()
 
 
 def trace(task: str = "t", recipe: str = "make it", run: str = "r1") -> Trace:

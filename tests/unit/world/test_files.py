@@ -10,8 +10,10 @@ import pytest
 from flowmake.core.errors import StateError
 from flowmake.core.ports import ABSENT
 from flowmake.world.files import SMALL, DiskFiles
-from flowmake.world.hashing import hash_bytes
+from flowmake.world.hashing import Hashed, hash_bytes
 from flowmake.world.statcache import StatCache
+from flowmake.world.store import SqliteStore
+from flowmake.world.trees import hash_tree
 
 FAKE = "0" * 32
 """A digest that only a cache could give."""
@@ -253,3 +255,43 @@ def test_excluded_folders_are_never_looked_into(tmp_path: Path) -> None:
     (tmp_path / "src" / ".git" / "g").write_bytes(b"x")
     files.forget()
     assert files.digest("./") == before
+
+
+def test_big_files_in_a_tree_are_hashed_like_any_other(tmp_path: Path) -> None:
+    for folder, data in (("d", b"\x01"), ("d/sub", b"\x02"), ("e", b"\x01"), ("e/sub", b"\x02")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "big").write_bytes(data * SMALL)
+        (tmp_path / folder / "small").write_bytes(data)
+    files = DiskFiles(str(tmp_path))
+    digest = files.digest("d/")
+    assert digest == hash_tree(str(tmp_path / "d"))
+    assert next_run(files).digest("d/") == digest
+    assert files.digests(["d/sub/big", "e/"]) == [hash_bytes(b"\x02" * SMALL), digest]
+
+
+def test_inodes_and_times_beyond_all_measure(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    true = os.stat(tmp_path / "f")
+    fields = list(true)
+    fields[1] = (1 << 64) - 1
+    huge = os.stat_result(fields, {"st_mtime_ns": 10**18 + 1, "st_ctime_ns": 10**18})
+    late = os.stat_result(fields, {"st_mtime_ns": 10**19 + 1, "st_ctime_ns": 10**18})
+    cache = StatCache()
+    cache.put("huge", Hashed(FAKE, huge, 2 * 10**18))
+    cache.put("late", Hashed(FAKE, late, 2 * 10**19))
+    assert cache.get("huge", huge) == FAKE
+    assert cache.get("late", late) is None
+    store = SqliteStore(str(tmp_path / "state.db"))
+    store.save_stat_cache(cache)
+    assert store.stat_cache().get("huge", huge) == FAKE
+    store.close()
+
+
+def test_what_cannot_be_settled_is_let_go(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    files = DiskFiles(str(tmp_path))
+    files.digest("f")
+    (tmp_path / "f").unlink()
+    (tmp_path / "f").mkdir()
+    files.settle()
+    assert files.cache.paths() == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowmake.core.errors import StateError
 from flowmake.core.patterns import compile_pattern
 from flowmake.world.globbing import Globber, folder_state
-from flowmake.world.hashing import hash_tree
+from flowmake.world.trees import hash_tree
 
 NAMES = st.sampled_from(["a", "b", ".c", "ab", "a.b", "[x", "*", "?", "é", "\n"])
 SEGMENTS = st.sampled_from(

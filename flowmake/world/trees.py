@@ -1,0 +1,81 @@
+"""Folders to digests, whatever links, loops and odd things lie in them. Leaves the files themselves to others."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+from xxhash import xxh3_128
+
+from flowmake.core.errors import StateError
+from flowmake.core.ports import ABSENT
+from flowmake.world.hashing import GONE, hash_file, hash_link, unreadable
+
+HashLeaf = Callable[[str, os.stat_result], str]
+"""Digest of the file at a path, given its stat: where a cache comes in."""
+
+
+class TreeHasher:
+    """Digests directories: each is the digest of its sorted (name, digest) entries, and each digest tells its kind.
+
+    Empty folders count. Symlinks count as what they point to; one that leads back to a folder it lies in counts as
+    its text. `leave_out(path)` says which folders are not looked into; they count as not there.
+    """
+
+    def __init__(self, leaf: HashLeaf, leave_out: Callable[[str], bool] = lambda path: False) -> None:
+        self._leaf = leaf
+        self._leave_out = leave_out
+        self.saw_link = False
+        """Whether anything below was a symlink."""
+
+    def digest(self, path: str) -> str:
+        """The digest of the directory at `path` (no trailing `/`); raises `StateError` if it cannot be read."""
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            return ABSENT
+        except OSError as error:
+            raise unreadable(path, error) from error
+        try:
+            return self._tree(path, ((status.st_dev, status.st_ino),))
+        except RecursionError as error:
+            raise StateError(f"cannot read `{path}`: its folders are nested too deeply") from error
+
+    def _tree(self, path: str, above: tuple[tuple[int, int], ...]) -> str:
+        try:
+            with os.scandir(path) as entries:
+                found = [(os.fsencode(entry.name), entry.path, entry.is_symlink()) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return ABSENT  # it went away since it was listed
+        except OSError as error:
+            raise unreadable(path, error) from error
+        found.sort()
+        hasher = xxh3_128()
+        for name, inside, is_link in found:
+            self.saw_link = self.saw_link or is_link
+            digest = self._entry(inside, above)
+            if digest != ABSENT:
+                hasher.update(b"%b\0%b\0" % (name, digest.encode()))
+        return "tree:" + hasher.hexdigest()
+
+    def _entry(self, path: str, above: tuple[tuple[int, int], ...]) -> str:
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            if error.errno in GONE:
+                return hash_link(path)
+            raise unreadable(path, error) from error
+        if not stat.S_ISDIR(status.st_mode):
+            return self._leaf(path, status)
+        if self._leave_out(path):
+            return ABSENT
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            return hash_link(path)
+        return self._tree(path, (*above, identity))
+
+
+def hash_tree(path: str) -> str:
+    """The digest of a directory, without any cache; `ABSENT` if nothing is there. Raises `StateError`."""
+    return TreeHasher(lambda inside, _status: hash_file(inside)).digest(path)
