@@ -62,19 +62,21 @@ class Renderer:
 
     def _values(self) -> dict[str, Any]:
         if self._context is None:
-            flow = self._flow
-            self._context = {
-                "params": flow.params,
-                "env": {**flow.env, **self._declared.env},
-                "flow": {"name": flow.name, "root": flow.root},
-                "task": {"name": self._task.name},
-                "inputs": self._paths.inputs,
-                "outputs": self._paths.outputs,
-                "needs": self._paths.needs(),
-                "cpu": self._cpu,
-                **self._task.keys,
-            }
+            self._context = {**self._values_before_env(), "env": self.environment()}
         return self._context
+
+    def _values_before_env(self) -> dict[str, Any]:
+        flow = self._flow
+        return {
+            "params": flow.params,
+            "flow": {"name": flow.name, "root": flow.root},
+            "task": {"name": self._task.name},
+            "inputs": self._paths.inputs,
+            "outputs": self._paths.outputs,
+            "needs": self._paths.needs(),
+            "cpu": self._cpu,
+            **self._task.keys,
+        }
 
     def plain(self, text: str, place: Place) -> str:
         return templates.render(text, self._values(), place) if templates.has_template(text) else text
@@ -101,35 +103,31 @@ class Renderer:
         if declared.kind == "exec":
             words: list[str] = []
             for index, word in enumerate(declared.action):
-                words += self._exec_words(word, place.at("exec", index))
+                words += templates.render_list(word, self._values(), place.at("exec", index))
             return (*declared.wrapper, *words)
         return ()
-
-    def _exec_words(self, word: str, place: Place) -> list[str]:
-        """One word of `exec`; a word that is one expression giving a list becomes a word for each element."""
-        if not templates.has_template(word):
-            return [word]
-        value = templates.evaluate(word, self._values(), place)
-        if isinstance(value, list | tuple):
-            return [templates.safe_path(str(item)) for item in value]
-        return [str(value)]
 
     def shell_words(self) -> tuple[str, ...]:
         return self._declared.shell or self._flow.shell
 
     def environment(self) -> dict[str, str]:
-        """Variables set by `[env]` and the task's own `env`, rendered."""
-        place = self._declared.place
-        result = dict(self._flow.env)
-        for name, text in self._declared.env.items():
-            result[name] = self.plain(text, place.at("env", name))
-        return result
+        """Variables set by `[env]` and the task's own `env`, rendered; the latter may mention the former."""
+        texts = (*self._flow.env.values(), *self._declared.env.values())
+        if not any(map(templates.has_template, texts)):
+            return {**self._flow.env, **self._declared.env}
+        values = {**self._values_before_env(), "env": {}}
+        shared = _rendered(self._flow.env, values, self._flow.place.at("env"))
+        return {**shared, **_rendered(self._declared.env, {**values, "env": shared}, self._declared.place.at("env"))}
 
     def cwd(self) -> str:
         return self.plain(self._declared.cwd, self._declared.place.at("cwd"))
 
     def args(self) -> dict[str, Any]:
         return {k: self.value(v, self._declared.place.at("args", k)) for k, v in self._declared.args.items()}
+
+
+def _rendered(texts: Mapping[str, str], values: Mapping[str, Any], place: Place) -> dict[str, str]:
+    return {name: templates.render(text, values, place.at(name)) for name, text in texts.items()}
 
 
 def recipe(renderer: Renderer, task: Task, tracked: Mapping[str, str | None], module: str = "") -> Recipe:

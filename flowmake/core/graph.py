@@ -9,11 +9,14 @@ from itertools import chain
 from flowmake.core import expand
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.expand import Sources
+from flowmake.core.foreach import settled
 from flowmake.core.model import Declaration, Flow, Input, KeySource, Task
-from flowmake.core.patterns import captures, compile_pattern, contains, intersects, is_glob, normalise
+from flowmake.core.patterns import below, captures, compile_pattern, escape, intersects, is_glob, normalise
+from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
 from flowmake.core.templates import skeleton
+from flowmake.core.wellformed import template_problems
 
 
 class Outputs:
@@ -65,7 +68,7 @@ class Outputs:
         for path in self.paths_under("" if directory == "./" else directory):
             yield self.files.get(path) or self.directories[path]
         for glob, task in self.globs.items():
-            if intersects(glob, directory + "**") or contains(directory, glob):
+            if intersects(glob, below(directory)):
                 yield task
 
     def paths_under(self, prefix: str) -> Iterator[str]:
@@ -90,7 +93,7 @@ class Outputs:
         for path in self.matching(pattern):
             yield self.files.get(path) or self.directories[path]
         for directory, task in self.directories.items():
-            if intersects(directory + "**", pattern):
+            if intersects(below(directory), pattern):
                 yield task
         for glob, task in self.globs.items():
             if intersects(glob, pattern):
@@ -140,7 +143,7 @@ class Graph:
 
     def producer(self, path: str) -> str | None:
         """The task that makes `path`, or None; a fan-out that may make it once expanded counts by its name."""
-        return self.outputs.producer(path) or next(self._fanouts_behind(path), None)
+        return self.outputs.producer(path) or next(self._fanouts_behind(_as_pattern(path)), None)
 
     def is_leftover(self, path: str) -> bool:
         """Was this file made by a task, is as it was made, and has no task any more that makes it?
@@ -232,7 +235,8 @@ class Graph:
         for declaration in plain:
             self._add(self._expand(declaration))
         self._raise_problems()
-        for declaration in _in_source_order([d for d in self.flow.declarations.values() if d.foreach is not None]):
+        ranging = [d for d in self.flow.declarations.values() if d.foreach is not None]
+        for declaration in _in_source_order(ranging, self.flow):
             self._add_foreach(declaration)
         self._raise_problems()
         for name, declaration in self.flow.declarations.items():
@@ -255,10 +259,15 @@ class Graph:
             return []
 
     def _add_foreach(self, declaration: Declaration) -> None:
-        upstream = self._made_sources(declaration)
+        try:
+            upstream = self._made_sources(declaration)
+        except FlowfileError as error:
+            self._problems.extend(error.problems)
+            return
         if upstream:
+            self._problems.extend(template_problems(declaration))
             self.fanouts[declaration.name] = upstream
-            self._fanout_outputs[declaration.name] = [skeleton(output.path) for output in declaration.outputs]
+            self._fanout_outputs[declaration.name] = _made_by(declaration)
             self.tasks[declaration.name] = _group(declaration, ())
             self.groups[declaration.name] = ()
             return
@@ -270,7 +279,7 @@ class Graph:
         """The tasks that make what this `foreach` ranges over, where its values cannot be known beforehand."""
         assert declaration.foreach is not None
         found: dict[str, None] = {}
-        for source in declaration.foreach.keys.values():
+        for source in _sources_of(declaration, self.flow):
             if source.upstream:
                 found[source.upstream] = None
             for name in self._makers(source):
@@ -284,7 +293,7 @@ class Graph:
         elif source.glob:
             pattern = captures(source.glob).glob
             for directory, task in self.outputs.directories.items():
-                if intersects(directory + "**", pattern):
+                if intersects(below(directory), pattern):
                     yield task
             for glob, task in self.outputs.globs.items():
                 if intersects(glob, pattern):
@@ -293,7 +302,7 @@ class Graph:
 
     def _fanouts_behind(self, pattern: str) -> Iterator[str]:
         for name, patterns in self._fanout_outputs.items():
-            if any(intersects(p + "**" if p.endswith("/") else p, pattern) for p in patterns):
+            if any(intersects(made, pattern) for made in patterns):
                 yield name
 
     def _set_group(self, name: str, tasks: Sequence[Task]) -> None:
@@ -362,7 +371,7 @@ class Graph:
 
     def _note_fanouts(self, task: Task, entry: Input) -> None:
         """What a fan-out may come to make is waited for, too, unless that would be a circle."""
-        pattern = entry.path + "**" if entry.path.endswith("/") else entry.path
+        pattern = entry.path if entry.kind == "glob" else _as_pattern(entry.path)
         self._perhaps += [(task.name, fanout) for fanout in self._fanouts_behind(pattern)]
 
     def _link_perhaps(self) -> None:
@@ -464,22 +473,39 @@ def _entry_key(task: Task, entry: Input, index: int) -> tuple[str | int, ...]:
     return (entry.name,) if entry.name else (index,)
 
 
-def _in_source_order(declarations: Sequence[Declaration]) -> Iterator[Declaration]:
+def _sources_of(declaration: Declaration, flow: Flow) -> list[KeySource]:
+    """Where the values of a `foreach` come from, templates in them rendered."""
+    assert declaration.foreach is not None
+    place = declaration.place.at("foreach")
+    return [settled(source, flow, place.at(key)) for key, source in declaration.foreach.keys.items()]
+
+
+def _as_pattern(path: str) -> str:
+    """The glob for a literal path, or for everything inside a directory."""
+    return below(path) if path.endswith("/") else escape(path)
+
+
+def _made_by(declaration: Declaration) -> list[str]:
+    """Globs for all that instances of a declaration may come to make."""
+    skeletons = [skeleton(output.path) for output in declaration.outputs]
+    return [made + ANYTHING if made.endswith("/") else made for made in skeletons]
+
+
+def _in_source_order(declarations: Sequence[Declaration], flow: Flow) -> Iterator[Declaration]:
     """Declarations whose `foreach` may range over what another one makes come after it; cycles keep file order."""
-    makes = {d.name: [skeleton(output.path) for output in d.outputs] for d in declarations}
+    makes = {d.name: _made_by(d) for d in declarations}
     left = {d.name: d for d in declarations}
     while left:
-        ready = [d for d in left.values() if not any(_ranges_over(d, makes[o]) for o in left if o != d.name)]
+        ready = [d for d in left.values() if not any(_ranges_over(d, flow, makes[o]) for o in left if o != d.name)]
         for declaration in ready or list(left.values())[:1]:
             del left[declaration.name]
             yield declaration
 
 
-def _ranges_over(declaration: Declaration, made: Sequence[str]) -> bool:
-    assert declaration.foreach is not None
-    for source in declaration.foreach.keys.values():
+def _ranges_over(declaration: Declaration, flow: Flow, made: Sequence[str]) -> bool:
+    for source in _sources_of(declaration, flow):
         wanted = captures(source.glob).glob if source.glob else source.lines or source.json
-        if wanted and any(intersects(path + "**" if path.endswith("/") else path, wanted) for path in made):
+        if wanted and any(intersects(path, wanted) for path in made):
             return True
     return False
 
