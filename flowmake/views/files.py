@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 
@@ -28,6 +29,7 @@ class FileNodes:
         tasks = {unit: [graph.tasks[name] for name in names] for unit, names in units.items()}
         for unit, members in tasks.items():
             self._add_outputs(unit, members)
+        self._sorted = sorted(self._made)
         for unit, members in tasks.items():
             self._add_made_inputs(unit, members)
             self._add_sources(unit, members)
@@ -47,12 +49,21 @@ class FileNodes:
 
     def _add_made_inputs(self, unit: str, members: Sequence[Task]) -> None:
         for task in members:
-            for path in (*self._reads.get(task.name, ()), *(e.path for e in task.inputs if e.kind != "exclude")):
-                for name in self._files_behind(path):
-                    maker = self._makers[name]
-                    if maker != unit:
-                        self._edges[Edge((True, name), (False, unit))] = None
-                        self._linked.add((maker, unit))
+            for name in self._made_inputs(task):
+                maker = self._makers[name]
+                if maker != unit:
+                    self._edges[Edge((True, name), (False, unit))] = None
+                    self._linked.add((maker, unit))
+
+    def _made_inputs(self, task: Task) -> Iterator[str]:
+        excluded = [entry.path for entry in task.inputs if entry.kind == "exclude"]
+        for path in self._reads.get(task.name, ()):
+            yield from self._behind_path(path)
+        for entry in task.inputs:
+            if entry.kind == "glob":
+                yield from self._behind_glob(entry.path, excluded)
+            elif entry.kind != "exclude":
+                yield from self._behind_path(entry.path)
 
     def _add_sources(self, unit: str, members: Sequence[Task]) -> None:
         for paths in _slots([[e.path for e in self._sources(task)] for task in members]):
@@ -63,28 +74,40 @@ class FileNodes:
         """Inputs that no task in the picture makes; a glob only if it matches something else than what tasks make."""
         reads = self._reads.get(task.name, ())
         for entry in task.inputs:
-            if entry.kind == "exclude":
-                continue
-            if not any(self._files_behind(entry.path)):
-                yield entry
-            elif entry.kind == "glob":
+            if entry.kind == "glob":
                 pattern = compile_pattern(entry.path)
-                if any(path not in self._made and pattern.matches(path) for path in reads):
+                other = any(path not in self._made and pattern.matches(path) for path in reads)
+                if other or not any(self._behind_glob(entry.path, ())):
                     yield entry
+            elif entry.kind != "exclude" and not any(self._behind_path(entry.path)):
+                yield entry
 
-    def _files_behind(self, path: str) -> Iterator[str]:
-        """File nodes that stand for what is made at `path`, around it, inside it, or matching it."""
+    def _behind_path(self, path: str) -> Iterator[str]:
+        """File nodes that stand for what is made at a path, inside it, or around it."""
         if path in self._made:
             yield self._made[path]
-        elif "*" in path or "?" in path or "[" in path:
-            pattern = compile_pattern(path)
-            yield from dict.fromkeys(name for made, name in self._made.items() if pattern.matches(made))
         elif path.endswith("/"):
-            yield from dict.fromkeys(name for made, name in self._made.items() if made.startswith(path))
+            yield from dict.fromkeys(self._made[made] for made in self._made_below(path))
         elif (maker := self._graph.producer(path)) is not None:
             declared = [output for output in self._graph.tasks[maker].outputs if output.path in self._made]
             around = [o.path for o in declared if o.kind == "glob" or path.startswith(o.path.rstrip("/") + "/")]
             yield from (self._made[found] for found in around[:1])
+
+    def _behind_glob(self, path: str, excluded: Sequence[str]) -> Iterator[str]:
+        """File nodes that stand for made paths which a glob matches, or for that very glob."""
+        if path in self._made:
+            yield self._made[path]
+            return
+        pattern, without = compile_pattern(path), [compile_pattern(other) for other in excluded]
+        matches = filter(pattern.matches, self._made_below(pattern.prefix))
+        kept = (made for made in matches if not any(other.matches(made) for other in without))
+        yield from dict.fromkeys(self._made[made] for made in kept)
+
+    def _made_below(self, prefix: str) -> Iterator[str]:
+        for index in range(bisect_left(self._sorted, prefix), len(self._sorted)):
+            if not self._sorted[index].startswith(prefix):
+                return
+            yield self._sorted[index]
 
     def _node(self, paths: Sequence[str], unit: str) -> str:
         if len(paths) == 1:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 
-from flowmake.core.model import Declaration
+from flowmake.core.model import Declaration, Input, Task
+from flowmake.core.source import Place
 from flowmake.views.picture import Known, Node, Options, Picture, Status, counts_text, draw, ends
 
 
@@ -110,6 +114,47 @@ def test_files_known_to_be_read_replace_guesses(flow_of: Any, task: Any) -> None
         "<*.txt> -> use",
         "<out/> -> look",
     ]
+
+
+def test_what_a_glob_excludes_is_not_read(flow_of: Any, task: Any) -> None:
+    graph = flow_of(
+        task("gen", outputs=["o/a.txt", "o/b.txt", "o[1].txt"]), task("use", inputs=["o/*.txt", "o[1].txt"])
+    )
+    use = graph.tasks["use"]
+    excluding = (*use.inputs, Input("o/b*", "exclude"))
+    graph.tasks["use"] = structs.replace(use, inputs=excluding)
+    picture = draw(graph, ["gen", "use"], options=Options(files=True))
+    assert pairs(picture)[3:] == ["<o/a.txt> -> use", "<o[1].txt> -> use"]
+
+
+def test_a_directory_read_holds_what_is_made_inside(flow_of: Any, task: Any) -> None:
+    graph = flow_of(task("gen", outputs=["site/a", "other"]), task("use", inputs=["site/"], needs=("gen",)))
+    picture = draw(graph, ["gen", "use"], options=Options(files=True))
+    assert pairs(picture) == ["gen -> <site/a>", "gen -> <other>", "<site/a> -> use"]
+
+
+@given(st.data())
+def test_a_collapsed_picture_is_the_image_of_the_expanded_one(data: st.DataObject) -> None:
+    names = [f"{'abcd'[n % 4]}@{n}" for n in range(data.draw(st.integers(1, 12)))]
+    upstream = {n: tuple(data.draw(st.sets(st.sampled_from(names[:i] or names[:1])))) for i, n in enumerate(names)}
+    declared, group = Declaration("t", Place("Flowfile"), "run", "x"), Declaration("g", Place("Flowfile"))
+
+    class Layered:
+        tasks: ClassVar = {n: Task(n, declared) for n in names} | {n: Task(n, group) for n in "abcd"}
+        groups: ClassVar = {group: tuple(n for n in names if n[0] == group) for group in "abcd"}
+        fanouts: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+        def upstream(self, name: str) -> tuple[str, ...]:
+            return tuple(u for u in upstream.get(name, ()) if u != name)
+
+        def producer(self, path: str) -> str | None:
+            return None
+
+    every = draw(Layered(), names, options=Options(expand=True))
+    folded = draw(Layered(), names)
+    image = {(edge.tail[1][0], edge.head[1][0]) for edge in every.edges}
+    assert {(edge.tail[1], edge.head[1]) for edge in folded.edges} == {(a, b) for a, b in image if a != b}
+    assert sorted(name for node in folded.nodes for name in node.tasks) == sorted(names)
 
 
 def test_files_of_different_tasks_that_look_alike_stay_apart(flow_of: Any, task: Any) -> None:
