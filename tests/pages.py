@@ -137,7 +137,9 @@ class Page:
         lines = self.path.read_text().split("\n")
         found = [(command, actual) for command, actual in self.run() if not matches(command.expected, actual)]
         for command, actual in reversed(found):
-            lines[command.line : command.line + len(command.expected)] = actual
+            kept = [line for line in command.expected if ANYTHING in line.strip(ANYTHING)]
+            printed = [next((line for line in kept if matches([line], [new])), new) for new in actual]
+            lines[command.line : command.line + len(command.expected)] = printed
         self.path.write_text("\n".join(lines))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").r
 RUN_NOTHING = {"CONTRIBUTING.md", "docs/index.md", "docs/reference/commands.md", "docs/reference/flowfile.md"}
 """Pages with nothing to run: they only point elsewhere, or are generated and compared with their source."""
 NOTES = "docs/design/"
+PICTURE = REPO / "docs" / "images" / "quickstart.svg"
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -96,3 +98,16 @@ def test_not_the_same(expected: list[str], actual: list[str]) -> None:
 def test_progress_keeps_its_details() -> None:
     lines = ["[2/2] b ✗ exit code 1", "    log: b", "[1/2] a ✓ 0.0s", "done"]
     assert comparable(lines) == ["[] a ✓ SECONDS", "[] b ✗ exit code 1", "    log: b", "done"]
+
+
+def test_the_picture_shows_the_example(tmp_path: Path) -> None:
+    """Node by node and edge by edge; how they are laid out is a matter of the Graphviz at hand."""
+    (home := tmp_path / "home").mkdir()
+    project = shutil.copytree(REPO / "examples" / "quickstart", tmp_path / "quickstart")
+    subprocess.run(["flowmake", "graph", "-o", "now.svg"], cwd=project, env=bare_environ(home), check=True, timeout=60)
+    assert _drawn(PICTURE) == _drawn(project / "now.svg"), "python docs/pictures.py draws it again"
+
+
+def _drawn(picture: Path) -> set[str]:
+    titles = re.findall(r"<title>(.*?)</title>", picture.read_text())
+    return {title for title in titles if not title.startswith("legend")}
