@@ -13,6 +13,10 @@ from flowmake.cli.table import help_of
 if TYPE_CHECKING:
     from flowmake.cli.documents import FileState, TaskExplained
     from flowmake.core.plan import Judgement, Plan
+    from flowmake.core.staleness import Verdict
+
+NAMED = 3
+"""How many of several tasks that are told about together are named."""
 
 
 @click.command("why", help=help_of("why"))
@@ -79,31 +83,41 @@ def _explained(judgement: Judgement, plan: Plan) -> TaskExplained:
 
 
 def _print(plan: Plan, asked: list[str], told: list[str]) -> None:
-    """Everything that is not fresh; a fresh task is told about in full only where nothing else was asked for."""
+    """All that is not fresh, causes last; a fresh task is told about in full where nothing else was asked for."""
     from flowmake.cli.output import note
-    from flowmake.core.staleness import Fresh
+    from flowmake.core.staleness import Fresh, Stale
     from flowmake.core.text import counted
 
     fresh = [name for name in asked if isinstance(plan.judgements[name].verdict, Fresh)]
     if len(asked) == 1 and fresh:
         _print_fresh(plan.judgements[asked[0]], plan)
         return
-    for name in told:
-        if name not in fresh:
-            _print_stale(plan.judgements[name])
+    stale = [plan.judgements[name] for name in told if name not in fresh]
+    for alike in _alike(sorted(stale, key=lambda judgement: isinstance(judgement.verdict, Stale))):
+        _print_stale(alike)
     if fresh:
         note(f"{counted(len(fresh), 'task')} fresh")
 
 
-def _print_stale(judgement: Judgement) -> None:
+def _alike(judgements: Iterable[Judgement]) -> Iterable[list[Judgement]]:
+    """Instances of one task with the same verdict, together: there may be thousands."""
+    groups: dict[tuple[str, Verdict], list[Judgement]] = {}
+    for judgement in judgements:
+        groups.setdefault((judgement.task.declared.name, judgement.verdict), []).append(judgement)
+    return groups.values()
+
+
+def _print_stale(alike: list[Judgement]) -> None:
     from flowmake.cli.output import painted_state, say, say_lines
     from flowmake.cli.states import verdict_word
     from flowmake.core.staleness import Stale
     from flowmake.core.text import safe_line
     from flowmake.views.reasons import explain, verdict_lines
 
-    verdict = judgement.verdict
-    say(f"{safe_line(judgement.task.name)}: {painted_state(verdict_word(verdict))}")
+    verdict = alike[0].verdict
+    names = ", ".join(safe_line(judgement.task.name) for judgement in alike[:NAMED])
+    more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
+    say(f"{names}{more}: {painted_state(verdict_word(verdict))}")
     if isinstance(verdict, Stale):
         say_lines(explain(verdict.reasons), "  ")
     else:

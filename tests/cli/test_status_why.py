@@ -54,13 +54,19 @@ def test_why_follows_what_waits_down_to_the_changed_file(built: Any) -> None:
     assert done.stdout == (
         "all: waiting\n"
         "  waiting on part@1, part@2\n"
-        "part@1: waiting\n"
-        "  waiting on upper\n"
-        "part@2: waiting\n"
+        "part@1, part@2: waiting\n"
         "  waiting on upper\n"
         "upper: stale\n"
         "  input changed: in.txt (158bbe → 53e090)\n"
     )
+
+
+def test_why_tells_of_many_alike_at_once(project: Any) -> None:
+    project.flowfile(
+        '[tasks.t]\nforeach = { n = { range = [0, 1000] } }\noutputs = ["{{ n }}"]\nrun = "touch {{ n }}"\n'
+    )
+    done = project.run("why")
+    assert done.stdout == "t@0, t@1, t@2 and 997 more: stale\n  never ran\n"
 
 
 def test_why_shows_what_changed_in_a_command(built: Any) -> None:
