@@ -192,7 +192,8 @@ class Children:
         try:
             self._watch.add(pid)
         except OSError as failure:
-            os.kill(pid, signal.SIGKILL)
+            if console or not kill_group(pid, signal.SIGKILL):
+                os.kill(pid, signal.SIGKILL)
             reap(pid, block=True)
             raise CannotStart(f"cannot start `{argv[0]}`: {failure.strerror}") from failure
         self._children[pid] = _Child(console)

@@ -195,8 +195,10 @@ class PoolExecutor:
             self._hang_up(worker)
         leaving = {worker.pid for worker in self._idle}
         limit = time.monotonic() + _FAREWELL
+        farewell = select.poll()
+        farewell.register(self._children.fileno(), select.POLLIN)
         while leaving and (left := limit - time.monotonic()) > 0:
-            select.select([self._children.fileno()], [], [], left)
+            farewell.poll(left * 1000)
             leaving -= {result.pid for result in self._children.ended()}
         for worker in self._workers.values():
             self._hang_up(worker)

@@ -144,16 +144,19 @@ def test_a_stopped_group_is_waited_for_in_every_way(watch: Watch, tmp_path: Path
 
 def test_what_cannot_be_watched_is_not_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Children(PidfdWatch())
+    met = Meeting(tmp_path)
     started = []
 
     def full(pid: int) -> int:
-        started.append(pid)
+        started.append((pid, int(met.wait())))
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(os, "pidfd_open", full)
     with pytest.raises(CannotStart, match=r"^cannot start `sh`: Too many open files$"):
-        spawn(made, "sleep 1000", tmp_path)
-    assert reap(started[0]) == Exit(started[0])
+        spawn(made, "sleep 1000 & echo $! > ready; wait", tmp_path)
+    ((leader, member),) = started
+    assert reap(leader) == Exit(leader), "it was collected"
+    wait_gone([member])
     made.close()
 
 
