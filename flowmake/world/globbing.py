@@ -86,7 +86,8 @@ class _Walk:
 
     def _inside_left_out(self, folder: str) -> bool:
         path = self._absolute(folder).rstrip("/")
-        while path:
+        # Where the root itself lies is no reason to find nothing in it.
+        while path and not self._prefix.startswith(path + "/"):
             if self._left_out(path):
                 return True
             path = path.rpartition("/")[0]

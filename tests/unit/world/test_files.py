@@ -295,3 +295,15 @@ def test_what_cannot_be_settled_is_let_go(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
     files.settle()
     assert files.cache.paths() == []
+
+
+def test_a_root_within_a_git_folder(tmp_path: Path) -> None:
+    root = tmp_path / ".git" / "worktree"
+    (root / ".git" / "hooks").mkdir(parents=True)
+    (root / "src").mkdir()
+    (root / "src" / "f").write_bytes(b"x")
+    files = DiskFiles(str(root))
+    assert files.glob("src/*") == files.glob("**") == ["src/f"]
+    assert files.glob(f"{root}/src/*") == [f"{root}/src/f"]
+    assert files.glob(".git/*/") == files.glob("../../.git/*/") == []
+    assert files.digest("src/").startswith("tree:")
