@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from flowmake.core.events import RunFinished, RunStarted, TaskFinished
 from flowmake.core.model import Hooks as Declared
 from flowmake.observers.hooks import Hooks
 
+SCHEMA = Path(__file__).parents[3] / "docs" / "reference" / "hook.schema.json"
 ALL = Declared("say success", "say failure", "say recovery", "say finally")
 
 
@@ -119,6 +122,13 @@ def test_tasks_have_hooks_of_their_own(run: Any) -> None:
     facts = shell.calls[1][1]
     assert (facts["task"], facts["status"], facts["exit_code"], facts["flow"]) == ("b", "failed", 2, "weather")
     assert told == []
+
+
+def test_summaries_fit_their_schema(run: Any) -> None:
+    shell, _ = run(ALL, "failed", GOOD, BAD, tasks={"a": ("a-good", ""), "b": ("", "b-bad")})
+    assert len(shell.calls) == 4
+    for _, summary in shell.calls:
+        jsonschema.validate(summary, json.loads(SCHEMA.read_text()), jsonschema.Draft202012Validator)
 
 
 def test_a_failing_hook_is_reported_and_the_others_still_run(run: Any) -> None:
