@@ -1,4 +1,4 @@
-"""A descriptor that one part of this process makes readable for another. Carries no message."""
+"""A descriptor that one part of this process makes readable for another, in one thread. Carries no message."""
 
 from __future__ import annotations
 

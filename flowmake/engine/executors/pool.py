@@ -193,13 +193,7 @@ class PoolExecutor:
         """Let idle workers go, kill the others."""
         for worker in self._idle:
             self._hang_up(worker)
-        leaving = {worker.pid for worker in self._idle}
-        limit = time.monotonic() + _FAREWELL
-        farewell = select.poll()
-        farewell.register(self._children.fileno(), select.POLLIN)
-        while leaving and (left := limit - time.monotonic()) > 0:
-            farewell.poll(left * 1000)
-            leaving -= {result.pid for result in self._children.ended()}
+        self._see_off({worker.pid for worker in self._idle})
         for worker in self._workers.values():
             self._hang_up(worker)
         self._children.close()
@@ -207,6 +201,17 @@ class PoolExecutor:
         self._workers.clear()
         self._idle.clear()
         self._busy.clear()
+
+    def _see_off(self, leaving: set[int]) -> None:
+        """Wait for these workers' ends, but not for ever."""
+        if not leaving:
+            return
+        news = select.poll()
+        news.register(self._children.fileno(), select.POLLIN)
+        limit = time.monotonic() + _FAREWELL
+        while leaving and (left := limit - time.monotonic()) > 0:
+            news.poll(left * 1000)
+            leaving -= {result.pid for result in self._children.ended()}
 
 
 def _encode(work: Work) -> bytes:
