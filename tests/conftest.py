@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import struct
 import subprocess
 import sys
+import termios
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,6 +97,26 @@ class Project:
         )
         return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
+    def run_on_terminal(self, *args: str, typed: str = "", env: Mapping[str, str] | None = None) -> Result:
+        """`flowmake ARGS…` with a terminal for all three streams; `stdout` is all that it showed, echo included."""
+        ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        environ = self.environ({"TERM": "xterm-256color", **(env or {})})
+        with subprocess.Popen(
+            [COMMAND, *args],
+            cwd=self.root,
+            env=environ,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        ) as process:
+            os.close(theirs)
+            os.write(ours, typed.encode())
+            shown = b"".join(iter(lambda: _read(ours), b""))
+            os.close(ours)
+        return Result(process.returncode, shown.decode(errors="replace").replace("\r\n", "\n"), "")
+
     def start(self, *args: str, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[bytes]:
         """`flowmake ARGS…` left running, in its own session; the caller waits for it or ends it."""
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -107,6 +130,14 @@ class Project:
         text = re.sub(r"\b\d{8}[-T]\d{6}[-\w.]*", "RUN", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "TIME", text)
         return re.sub(r"\b\d+(\.\d+)? ?(ms|s)\b", "SECONDS", text)
+
+
+def _read(terminal: int) -> bytes:
+    """Nothing once nobody holds the other side any more, which Linux reports as an error."""
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:
+        return b""
 
 
 @pytest.fixture

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from flowmake.cli.table import COMMANDS
 
 HEAVY = {"click", "jinja2", "sqlite3", "asyncio", "rich", "graphviz", "psutil", "subprocess", "tempfile"}
 
 
-def imported_by(statement: str) -> set[str]:
+def imported_by(statement: str, cwd: Path | None = None) -> set[str]:
     """Every module loaded once `statement` has run in a new interpreter, its own start-up not counted."""
     program = (
         "import sys; before = set(sys.modules)\n"
         f"{statement}\n"
         "sys.stderr.write('\\n' + ' '.join(sorted(set(sys.modules) - before)))"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True, cwd=cwd)
     return set(done.stderr.rsplit("\n", 1)[1].split())
 
 
@@ -48,3 +51,32 @@ def test_help_imports_no_command_and_no_room_below(args: tuple[str, ...]) -> Non
 
 def test_the_entry_alone_imports_nothing_heavy() -> None:
     assert not imported_by("import flowmake.__main__") & HEAVY
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("run",),
+        ("run", "-n"),
+        ("status",),
+        ("why",),
+        ("list",),
+        ("show", "a"),
+        ("graph", "--format", "text"),
+        ("history",),
+        ("log",),
+        ("lineage", "a"),
+        ("check",),
+    ],
+)
+def test_commands_import_nothing_that_they_do_not_use(tmp_path: Path, args: tuple[str, ...]) -> None:
+    """No tables in a pipe, no templates in the flow, no pictures, no processes left to look for."""
+    (tmp_path / "Flowfile").write_text('[tasks.a]\noutputs = ["a"]\nrun = "touch a"\n')
+    imported_by(command_line("run", "-q"), tmp_path)
+    assert not imported_by(command_line(*args), tmp_path) & {"rich", "jinja2", "graphviz", "psutil", "asyncio"}
+
+
+def test_a_command_imports_no_other_command(tmp_path: Path) -> None:
+    (tmp_path / "Flowfile").write_text('[tasks.a]\noutputs = ["a"]\nrun = "touch a"\n')
+    modules = {entry.module for entry in COMMANDS.values()}
+    assert imported_by(command_line("list"), tmp_path) & modules == {"flowmake.cli.list"}
