@@ -128,8 +128,12 @@ def test_what_cannot_be_called(bench: PoolBench) -> None:
 
 def test_surroundings_do_not_reach_the_next_task(bench: PoolBench) -> None:
     code = """
-        import os, sys
+        import os, signal, sys
         def spoil():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.alarm(1000)
+            os.umask(0)
+            sys.argv.append("spoilt")
             os.environ["SPOILT"] = "yes"
             os.chdir("/")
             sys.path.insert(0, "/spoilt")
@@ -139,6 +143,7 @@ def test_surroundings_do_not_reach_the_next_task(bench: PoolBench) -> None:
         def show():
             print(os.environ.get("SPOILT"), os.environ["FLOWMAKE_TASK"], os.getcwd(), sys.path[0])
             print(os.readlink("/proc/self/fd/0"), __name__, file=sys.stderr)
+            print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, signal.alarm(0), os.umask(0) > 0, sys.argv)
     """
     bench.module("\n".join(line[8:] for line in code.splitlines()))
     pids = set()
@@ -146,7 +151,7 @@ def test_surroundings_do_not_reach_the_next_task(bench: PoolBench) -> None:
         pids.add(bench.start(task, call=f"mod:{function}", env={**os.environ, "FLOWMAKE_TASK": task}))
         assert bench.ends(1)[0].exit_code == 0
     assert len(pids) == 1
-    assert bench.log("b") == f"None b {bench.folder} {bench.folder}\n/dev/null mod\n"
+    assert bench.log("b") == f"None b {bench.folder} {bench.folder}\n/dev/null mod\nTrue 0 True ['']\n"
 
 
 def test_arguments_keep_their_types(bench: PoolBench) -> None:

@@ -267,6 +267,28 @@ def test_what_a_successful_command_left_running_is_left_alone(bench: Bench) -> N
         kill(child)
 
 
+def test_a_daemon_that_keeps_the_log_open_does_not_keep_the_task(bench: Bench) -> None:
+    met = Meeting(bench.folder)
+    bench.start("a", "sh", "-c", "setsid sh -c 'echo $$ > ready; exec sleep 1000' & exit 0")
+    daemon = int(met.wait())
+    try:
+        assert [ended.exit_code for ended in bench.ends(1)] == [0]
+        assert is_alive(daemon)
+    finally:
+        kill(daemon)
+
+
+def test_a_daemon_that_left_the_group_does_not_hold_up_stopping(bench: Bench) -> None:
+    met = Meeting(bench.folder)
+    bench.start("a", "sh", "-c", "setsid sh -c 'echo $$ > ready; exec sleep 1000' & wait")
+    daemon = int(met.wait())
+    try:
+        bench.executor.stop("a")
+        assert [ended.signal for ended in bench.ends(1)] == [signal.SIGTERM]
+    finally:
+        kill(daemon)
+
+
 def test_a_console_command_shares_our_group_and_is_stopped_alone(bench: Bench) -> None:
     met = Meeting(bench.folder)
     # Its output is ours, that of the tests: it must not print.

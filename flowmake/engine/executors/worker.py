@@ -12,6 +12,7 @@ import importlib
 import os
 import pickle
 import resource
+import signal
 import socket
 import sys
 import time
@@ -20,6 +21,7 @@ from typing import Any, TextIO
 
 _RACY_SECONDS = 0.1  # a file changed this shortly before its import may change again without a trace in its times
 _ERROR_LENGTH = 1000
+_RESTORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM, signal.SIGUSR1)
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + "/"
 
 Stamp = tuple[int, int, int, int]
@@ -36,12 +38,32 @@ def main(fd: int) -> None:
     channel = socket.socket(fileno=fd)
     modules = Modules(list(sys.path))
     streams = _open_streams()
+    settings = _Settings()
     while (request := receive(channel)) is not None:
         before = _cpu_seconds()
         exit_code, error = run(pickle.loads(request), modules)
+        settings.restore()
         streams = _leave_log(streams)
         reply = f"{exit_code} {_cpu_seconds() - before:.6f}\n{error}"
         send(channel, reply.encode("utf-8", "surrogatepass"))
+
+
+class _Settings:
+    """What a function may change about its process that would harm the next one."""
+
+    def __init__(self) -> None:
+        self._umask = os.umask(0o22)
+        os.umask(self._umask)
+        self._handlers = {number: signal.getsignal(number) for number in _RESTORED}
+        sys.argv = [""]
+
+    def restore(self) -> None:
+        signal.alarm(0)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        os.umask(self._umask)
+        sys.argv = [""]
 
 
 def _cpu_seconds() -> float:
