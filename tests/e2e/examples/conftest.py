@@ -35,7 +35,7 @@ class Example:
     def run(self, *args: str, code: int = 0, **more: Any) -> dict[str, str]:
         """`flowmake run ARGS…`: what became of each task that was not found fresh, by its name."""
         done = self.command("run", "-q", "--events", "-", *args, **more)
-        assert done.code == code, done.stdout + done.stderr
+        assert done.code == code, done.stderr
         events = [json.loads(line) for line in done.stdout.splitlines()]
         finished = [event for event in events if event["event"] == "task_finished"]
         return {event["task"]: event["status"] for event in finished if event["status"] != "fresh"}
