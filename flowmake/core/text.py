@@ -13,7 +13,6 @@ _SEQUENCES = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_OVERSTRUCK = re.compile(r"[^\n]*\r(?=[^\n])")
 _UNSAFE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -49,8 +48,9 @@ def safe_text(data: bytes | str) -> str:
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     if text.isascii() and text.isprintable():
         return text
-    text = _SEQUENCES.sub("", text).replace("\r\n", "\n")
-    text = _OVERSTRUCK.sub("", text).replace("\r", "")
+    text = _SEQUENCES.sub("", text)
+    if "\r" in text:
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return _UNSAFE.sub(_spelt, text)
 
 

@@ -49,6 +49,7 @@ class Plain:
         self._total = 0
         self._done = 0
         self._running: dict[str, float] = {}
+        self._delayed: dict[str, None] = {}
         self._clock = clock
         self._last_line = clock()
 
@@ -73,7 +74,7 @@ class Plain:
 
     def on_tick(self, now: float) -> None:
         """Say that the run is alive when nothing was said for a minute."""
-        if now - self._last_line >= HEARTBEAT and self._running:
+        if now - self._last_line >= HEARTBEAT and (self._running or self._delayed):
             self._chat(self._heartbeat(now))
             self._last_line = now
 
@@ -99,6 +100,7 @@ class Plain:
 
     def _started(self, event: TaskStarted) -> None:
         self._running[event.task] = self._clock()
+        self._delayed.pop(event.task, None)
         again = f", attempt {event.attempt}" if event.attempt > 1 else ""
         what = f": {safe_line(event.description)}" if event.description else ""
         lines = [f"{self._counter()}{safe_line(event.task)} started{again}{what}"]
@@ -108,11 +110,13 @@ class Plain:
 
     def _retrying(self, event: TaskRetrying) -> None:
         self._running.pop(event.task, None)
+        self._delayed[event.task] = None
         again = f"attempt {event.attempt} {how_it_ended(event)}, again in {duration(event.delay)}"
         self._chat(f"{self._counter()}{safe_line(event.task)} ↻ {again}")
 
     def _finished(self, event: TaskFinished) -> None:
         self._running.pop(event.task, None)
+        self._delayed.pop(event.task, None)
         self._done += 1
         name = self._counter() + safe_line(event.task)
         match event.status:
@@ -146,6 +150,12 @@ class Plain:
 
     def _heartbeat(self, now: float) -> str:
         longest = sorted(self._running.items(), key=lambda item: item[1])
-        named = ", ".join(f"{safe_line(name)} {duration(now - start)}" for name, start in longest[:_NAMED])
-        more = f" and {len(longest) - _NAMED} more" if len(longest) > _NAMED else ""
-        return f"{self._counter()}running: {named}{more}"
+        running = [f"{safe_line(name)} {duration(now - start)}" for name, start in longest]
+        parts = [_few("running", running), _few("to be repeated", [safe_line(name) for name in self._delayed])]
+        return self._counter() + "; ".join(part for part in parts if part)
+
+
+def _few(what: str, names: list[str]) -> str:
+    """`running: a, b, c and 2 more`; empty for none."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{what}: {', '.join(names[:_NAMED])}{more}" if names else ""

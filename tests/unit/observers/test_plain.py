@@ -154,6 +154,19 @@ def test_a_heartbeat_after_a_silent_minute(stream: Any, event: Any, clock: Any) 
     assert stream.getvalue()[begun:] == "[1/5] running: fetch 2m 05s, clean 2m 04s, b 2m 03s\n"
 
 
+def test_the_heartbeat_knows_of_tasks_to_be_repeated(stream: Any, event: Any, clock: Any) -> None:
+    plain = Plain(stream, clock=clock)
+    plain.on_event(event(TaskStarted, task="flaky", attempt=1, pid=1, command="x", log="l"))
+    plain.on_event(event(TaskRetrying, task="flaky", attempt=1, delay=300.0, exit_code=1))
+    plain.on_event(event(TaskStarted, task="other", attempt=1, pid=1, command="x", log="l"))
+    plain.on_tick(clock.seconds + 60)
+    assert stream.getvalue().splitlines()[-1] == "[0/0] running: other 1m 00s; to be repeated: flaky"
+    plain.on_event(event(TaskStarted, task="flaky", attempt=2, pid=1, command="x", log="l"))
+    plain.on_event(event(TaskFinished, task="other", status="succeeded", seconds=60.0))
+    plain.on_tick(clock.seconds + 60)
+    assert stream.getvalue().splitlines()[-1] == "[1/1] running: flaky 1m 00s"
+
+
 @pytest.mark.parametrize("quiet", [True, False])
 def test_no_heartbeat_when_quiet_or_idle(stream: Any, event: Any, clock: Any, quiet: bool) -> None:
     plain = Plain(stream, clock=clock, quiet=quiet)
