@@ -8,18 +8,20 @@ from typing import Any
 
 from flowmake import wiring
 from flowmake.core.errors import UsageError
-from flowmake.core.events import RunFinished
+from flowmake.core.events import Event, RunFinished
 from flowmake.core.flowfile import load_flow
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Judgement, Plan, check_inputs, needed, preview
 from flowmake.core.ports import Observer, Store
 from flowmake.workspace import RunOptions, Workspace
 
-__all__ = ["Confirm", "Project", "RunOptions", "load"]
+__all__ = ["Confirm", "Listener", "Project", "RunOptions", "load"]
 
 DEFAULTS = RunOptions()
 Confirm = Callable[[str, str], bool]
 """Asks a person (task, question); True to go on."""
+Listener = Observer | Callable[[Event], object]
+"""Who hears of the events of a run: an observer, or just a function."""
 
 
 class Project(Workspace):
@@ -60,19 +62,20 @@ class Project(Workspace):
         self,
         targets: Sequence[str] = (),
         options: RunOptions = DEFAULTS,
-        on_event: Observer | Sequence[Observer] = (),
+        on_event: Listener | Sequence[Listener] = (),
         confirm: Confirm | None = None,
         say: Callable[[str], None] | None = None,
     ) -> RunFinished | None:
         """Bring the targets up to date. None if the lock is busy and the options say to skip then.
 
-        `on_event` are listeners; `confirm` is asked (task, question) before a task with `confirm` starts; `say` gets
-        sentences that belong to no run, such as whom the lock is waiting for.
+        `on_event` are listeners, or functions that take an event; `confirm` is asked (task, question) before a task with
+        `confirm` starts; `say` gets sentences that belong to no run, such as whom the lock is waiting for.
         Raises `UsageError`, `FlowfileError`, `LockBusy`, `StateError`; a task that fails is no exception.
         """
         from flowmake.running import Run
 
-        observers = on_event if isinstance(on_event, Sequence) else [on_event]
+        listeners = on_event if isinstance(on_event, Sequence) else [on_event]
+        observers = [wiring.observer(listener) for listener in listeners]
         with wiring.locked(self.state, options.lock, say) as is_ours:
             return Run(self, options, observers, confirm).result(targets) if is_ours else None
 

@@ -22,6 +22,7 @@ from flowmake.world.state import StateDir, locate
 from flowmake.world.store import SqliteStore
 
 if TYPE_CHECKING:
+    from flowmake.core.events import Event
     from flowmake.core.ports import Executor, Files, Observer
     from flowmake.engine.jobserver import Jobserver
     from flowmake.world.signals import Signals
@@ -225,6 +226,15 @@ def run_log(path: str, say: Callable[[str], None]) -> Observer:
     from flowmake.observers.runlog import RunLog
 
     return RunLog(path, say)
+
+
+def observer(listener: Observer | Callable[[Event], object]) -> Observer:
+    """The listener itself, or one that calls it, if it is a function."""
+    if not callable(listener):
+        return listener
+    from flowmake.observers.function import Function
+
+    return Function(listener)
 
 
 def who_and_where(root: str) -> dict[str, Any]:
