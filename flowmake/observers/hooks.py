@@ -10,6 +10,7 @@ from typing import Any
 
 from flowmake.core.events import Event, RunFinished, RunStarted, TaskFinished
 from flowmake.core.model import Hooks as Declared
+from flowmake.core.text import safe_line
 from flowmake.observers.jsonl import iso_time
 from flowmake.observers.wording import BAD, RAN, how_it_ended
 
@@ -76,7 +77,7 @@ class Hooks:
             self._failed.append(facts)
         on_success, on_failure = self._tasks.get(event.task, ("", ""))
         which, command = ("on_failure", on_failure) if failed else ("on_success", on_success)
-        self._call(f"`{which}` of `{event.task}`", command, {**self._summary, **facts})
+        self._call(f"`{which}` of `{safe_line(event.task)}`", command, {**self._summary, **facts})
 
     def _run_finished(self, event: RunFinished) -> None:
         if not any(event.counts.get(status) for status in RAN) and event.status in ("succeeded", "nothing_to_do"):
