@@ -87,10 +87,10 @@ class FakeFiles:
         return self.files[path].data
 
     def forget(self, paths: Iterable[str] | None = None) -> None:
-        if paths is None:
-            self._memo.clear()
-            return
+        paths = ["./"] if paths is None else paths
         for path in paths:
+            if path in (".", "./"):
+                self._memo.clear()
             bare = path.rstrip("/")
             for known in list(self._memo):
                 above = known.rstrip("/")

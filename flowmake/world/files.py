@@ -26,6 +26,7 @@ from flowmake.world.hashing import (
     hash_special,
     unreadable,
 )
+from flowmake.world.memory import Memory
 from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns
 from flowmake.world.trees import TreeHasher
 
@@ -41,34 +42,36 @@ class DiskFiles:
         self.cache = StatCache() if cache is None else cache
         self._prefix = self.root.rstrip("/") + "/"
         self._excluded = frozenset(self._at(path).rstrip("/") for path in exclude)
-        self._memo: dict[str, str] = {}
-        self._trees: dict[str, bool] = {}  # path of each remembered tree: does it contain symlinks?
+        self._memory = Memory()
         self._globber = Globber(self.root, self._is_left_out)
 
     def digest(self, path: str, check: Check = "content") -> str:
         """As in the port. `stat:<size>-<mtime_ns>` and `exists` for the lesser checks."""
         if check != "content":
             return self._lesser_digest(path, check)
-        known = self._memo.get(path)
+        known = self._memory.get(path)
         if known is None:
             known = self._quick_digest(path)
             if known is None:
                 known = self._hash(path)
-            self._memo[path] = known
+            self._memory.put(path, known)
         return known
 
     def digests(self, paths: Sequence[str]) -> list[str]:
         """As in the port."""
-        memo = self._memo
+        found: dict[str, str] = {}
         unknown: dict[str, int] = {}
         for path in paths:
-            if path not in memo:
-                digest = self._quick_digest(path, unknown)
-                if digest is not None:
-                    memo[path] = digest
+            known = self._memory.get(path)
+            if known is None and path not in found:
+                known = self._quick_digest(path, unknown)
+            if known is not None:
+                found[path] = known
         if unknown:
-            memo.update(self._hash_side_by_side(unknown))
-        return [memo[path] for path in paths]
+            found |= self._hash_side_by_side(unknown)
+        for path, digest in found.items():
+            self._memory.put(path, digest)
+        return [found[path] for path in paths]
 
     def exists(self, path: str) -> bool:
         """Whether anything is there; a dangling symlink is something."""
@@ -103,23 +106,11 @@ class DiskFiles:
     def forget(self, paths: Iterable[str] | None = None) -> None:
         """As in the port. A folder takes what lies inside it along, and any path the folders that it lies in."""
         if paths is None:
-            self._memo.clear()
-            self._trees.clear()
+            self._memory.clear()
             self._globber.forget()
             return
-        below: list[str] = []
         for path in paths:
-            bare = path.rstrip("/")
-            if path.endswith("/") or path in self._trees:
-                below.append(bare + "/")
-            self._memo.pop(path, None)
-            self._memo.pop(bare, None)
-            self._memo.pop(bare + "/", None)
-            self._forget_trees_around(path)
-        if below:
-            inside = tuple(below)
-            for known in [known for known in self._memo if known.startswith(inside)]:
-                del self._memo[known]
+            self._memory.forget(path)
 
     def settle(self) -> None:
         """At the end of a run: hash again the small files hashed too early to be trusted, so the next run need not.
@@ -133,7 +124,6 @@ class DiskFiles:
         now = time_ns()
         for path, status in files:
             if changed_ns(status) < now - granularity_ns(status):
-                self._memo.pop(path, None)
                 self._settle_one(path)
         if len(self.cache) > 2 * self.cache.seen + 10_000:
             for path in self.cache.paths():
@@ -142,7 +132,7 @@ class DiskFiles:
 
     def _settle_one(self, path: str) -> None:
         try:
-            self._hash(path)
+            self._memory.put(path, self._hash(path))
         except StateError:  # nobody has asked: whoever needs this file next will be told
             self.cache.drop(path)
 
@@ -213,7 +203,7 @@ class DiskFiles:
             known = self._hash_side_by_side(big)
             again = TreeHasher(lambda at, status: self._tree_leaf(at, status, known, None), self._is_left_out)
             digest = again.digest(top)
-        self._trees[path] = hasher.saw_link
+        self._memory.put_tree(path, hasher.saw_link)
         return digest
 
     def _tree_leaf(self, at: str, status: os.stat_result, known: dict[str, str], big: dict[str, int] | None) -> str:
@@ -229,14 +219,6 @@ class DiskFiles:
             big[path] = status.st_size
             return path
         return self._hash(path)
-
-    def _forget_trees_around(self, path: str) -> None:
-        """Trees that may hold the path; one with symlinks may hold any."""
-        for tree, has_links in list(self._trees.items()):
-            top = tree.rstrip("/") + "/"
-            if has_links or path.startswith(top) or top == "./" or path.rstrip("/") + "/" == top:
-                del self._trees[tree]
-                self._memo.pop(tree, None)
 
 
 def _tick_left(status: os.stat_result) -> float:

@@ -150,6 +150,33 @@ def test_forgetting_a_folder_forgets_what_is_in_it(world: Any) -> None:
     assert world.files.digest("data") == old
 
 
+@pytest.mark.parametrize("asked", ["d", "d/", "d/sub/", "d/sub"])
+def test_a_folder_that_was_absent_appears_with_what_is_in_it(world: Any, asked: str) -> None:
+    assert world.files.digest(asked) == ABSENT
+    world.write("d/sub/a", "a")
+    world.files.forget(["d/sub/a"])
+    assert world.files.digest(asked).startswith("tree:")
+
+
+def test_what_is_looked_up_after_forgetting_is_remembered_again(world: Any) -> None:
+    for text in ("one", "two!", "three"):
+        world.write("d/sub/a", text)
+        world.files.forget(["d/"])
+        before = world.files.digests(["d/sub/a", "d/sub/", "d/"])
+        world.write("d/sub/a", text * 2)
+        assert world.files.digests(["d/sub/a", "d/sub/", "d/"]) == before
+
+
+def test_forgetting_the_root_forgets_all(world: Any) -> None:
+    world.write("a", "old")
+    before = world.files.digests(["a", "./"])
+    world.write("a", "new!")
+    world.files.forget(["./"])
+    after = world.files.digests(["a", "./"])
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+
+
 def test_equal_trees_have_equal_digests_wherever_they_are(world: Any) -> None:
     for top in ("one", "two/deep"):
         world.write(f"{top}/a", "a")

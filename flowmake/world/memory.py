@@ -1,0 +1,67 @@
+"""Digests looked up during a run, until they are forgotten: by path, by folder. Knows neither disk nor cache.
+
+Forgetting costs as much as the path is deep, however much is remembered: what lies inside a forgotten folder is found
+out only when asked for, by comparing when it was remembered and when a folder above it was last forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+class Memory:
+    """Digest by path. A folder may be named with its final `/` or without."""
+
+    def __init__(self) -> None:
+        self._digests: dict[str, tuple[str, int]] = {}
+        self._folders: set[str] = set()  # without final `/`
+        self._linked: set[str] = set()  # folders holding symlinks, so that any path may be inside them
+        self._swept: dict[str, int] = {}  # folder, without final `/`: when it was forgotten
+        self._now = 0
+
+    def get(self, path: str) -> str | None:
+        """The digest, None if there is none (any more)."""
+        known = self._digests.get(path)
+        if known is None:
+            return None
+        if self._swept and any(self._swept.get(folder, 0) > known[1] for folder in _above(path)):
+            del self._digests[path]
+            return None
+        return known[0]
+
+    def put(self, path: str, digest: str) -> None:
+        self._digests[path] = (digest, self._now)
+
+    def put_tree(self, path: str, has_links: bool) -> None:
+        """That path is a folder; its digest comes by `put`."""
+        self._folders.add(path.rstrip("/"))
+        if has_links:
+            self._linked.add(path)
+
+    def forget(self, path: str) -> None:
+        """Drop the path, every folder above it, and what it holds if it is a folder."""
+        if path in (".", "./"):
+            self.clear()
+            return
+        bare = path.rstrip("/")
+        if path.endswith("/") or bare in self._folders:
+            self._now += 1
+            self._swept[bare] = self._now
+        for folder in (bare, *_above(path), "."):
+            self._digests.pop(folder, None)
+            self._digests.pop(folder + "/", None)
+        for tree in self._linked:
+            self._digests.pop(tree, None)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._digests.clear()
+        self._swept.clear()
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path lies in, innermost first, without final `/`; not the root."""
+    folder = path.rstrip("/").rpartition("/")[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
