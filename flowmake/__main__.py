@@ -14,9 +14,12 @@ def main() -> int:
     if sys.platform == "win32":
         sys.stderr.write(WINDOWS)
         return 2
-    from flowmake.cli import main as command_line
+    try:
+        from flowmake.cli import main as command_line
 
-    return command_line(sys.argv[1:])
+        return command_line(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command line could look out for it
+        return 130
 
 
 if __name__ == "__main__":

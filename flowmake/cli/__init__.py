@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from flowmake.cli.group import flowmake
 
     ctx: click.Context | None = None
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can carry
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if "_FLOWMAKE_COMPLETE" in os.environ:

@@ -18,7 +18,7 @@ from flowmake.cli.table import help_of
 @flow_options
 @click.pass_context
 def command(ctx: click.Context, targets: tuple[str, ...], orphans: bool, dry_run: bool) -> int:
-    from flowmake.cli.output import note
+    from flowmake.cli.output import note, say
     from flowmake.core.errors import UsageError
     from flowmake.core.text import counted, safe_line
 
@@ -26,6 +26,6 @@ def command(ctx: click.Context, targets: tuple[str, ...], orphans: bool, dry_run
         raise UsageError("`--orphans` takes no targets", "orphans belong to no task any more")
     removed = open_project(ctx).clean(targets, orphans=orphans, dry_run=dry_run)
     for path in removed:
-        click.echo(safe_line(path))
+        say(safe_line(path))
     note(f"{counted(len(removed), 'path')} {'would be removed' if dry_run else 'removed'}")
     return 0

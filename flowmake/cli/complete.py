@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,19 @@ _flowmake_completion() {
     COMPREPLY=()
     while IFS=, read -r kind value; do
         case $kind in
-            dir) compopt -o dirnames ;;
-            file) compopt -o default ;;
+            dir) compopt -o dirnames 2>/dev/null ;;
+            file) compopt -o default 2>/dev/null ;;
             plain) COMPREPLY+=("$value") ;;
         esac
     done < <(_FLOWMAKE_COMPLETE=bash_complete _FLOWMAKE_LINE="${COMP_LINE:0:COMP_POINT}" \\
              _FLOWMAKE_BREAKS="$COMP_WORDBREAKS" flowmake 2>/dev/null)
 }
-complete -o nosort -F _flowmake_completion flowmake
+complete -o nosort -F _flowmake_completion flowmake 2>/dev/null || complete -F _flowmake_completion flowmake
 """
+
+
+_SPECIAL = re.compile(r"[^\w@%+=:,./~-]")
+_ESCAPED = r"\\\g<0>"
 
 
 class Bash(ShellComplete):
@@ -46,7 +51,7 @@ class Bash(ShellComplete):
         return words[1:], incomplete
 
     def format_completion(self, item: CompletionItem) -> str:
-        return f"{item.type},{item.value[self._skipped :]}"
+        return f"{item.type},{_SPECIAL.sub(_ESCAPED, item.value[self._skipped :])}"
 
 
 def _after_last_break(word: str, breaks: str) -> int:

@@ -274,8 +274,20 @@ def json_schema(name: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"flowmake {name} --json", **found}
 
 
-def write(document: object) -> None:
-    """Print a document on stdout, indented."""
+def text_of(document: object) -> str:
+    """Indented JSON. Bytes of paths that are not UTF-8 become surrogate escapes (`\\udcXX`)."""
     from msgspec import json
 
-    sys.stdout.write(json.format(json.encode(document), indent=2).decode() + "\n")
+    try:
+        return json.format(json.encode(document), indent=2).decode() + "\n"
+    except UnicodeEncodeError:
+        from json import dumps
+
+        from msgspec import to_builtins
+
+        return dumps(to_builtins(document), indent=2) + "\n"
+
+
+def write(document: object) -> None:
+    """Print a document on stdout."""
+    sys.stdout.write(text_of(document))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from flowmake.core.errors import FlowfileError, FlowmakeError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EACCES})
+"""Errors of the machine rather than of flowmake, wherever they come up: no crash to be reported."""
 
 
 def explain(error: BaseException, ctx: click.Context | None) -> int:
@@ -34,6 +37,11 @@ def explain(error: BaseException, ctx: click.Context | None) -> int:
         case BrokenPipeError():
             _silence_stdout()
             return BROKEN_PIPE
+        case OSError() if error.errno in MACHINE:
+            _silence_stdout()
+            place = f"`{os.fsdecode(error.filename)}`: " if error.filename else ""
+            _say(f"error: {place}{error.strerror}")
+            return FlowmakeError.exit_code
         case _:
             return _crash(error)
 
@@ -56,7 +64,7 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _silence_stdout() -> None:
-    """Whoever read stdout is gone: point it at nothing, or the interpreter complains once more when it ends."""
+    """Stdout can take no more: point it at nothing, or the interpreter complains once more when it ends."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)

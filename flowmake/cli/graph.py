@@ -89,11 +89,10 @@ def _text(picture: Picture, form: str, direction: str) -> str:
 
             return text.tree(picture, ascii_only=not has_unicode(sys.stdout))
         case "json":
-            from msgspec import json
-
+            from flowmake.cli.documents import text_of
             from flowmake.views import graphjson
 
-            return json.format(json.encode(graphjson.document(picture)), indent=2).decode() + "\n"
+            return text_of(graphjson.document(picture))
         case _:
             from flowmake.views import dot
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -21,9 +20,9 @@ DOCUMENTS = ("flowfile", "status", "why", "list", "show", "check", "history", "l
 )
 @click.argument("document", metavar="[DOCUMENT]", type=click.Choice(DOCUMENTS), default="flowfile", required=False)
 def command(document: str) -> int:
-    from msgspec import json
+    from flowmake.cli import documents
 
-    sys.stdout.write(json.format(json.encode(schema_of(document)), indent=2).decode() + "\n")
+    documents.write(schema_of(document))
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +14,8 @@ import pytest
 
 from flowmake.cli import failures
 from flowmake.core.errors import FlowmakeError, LockBusy, MissingTool, StateError, UsageError
+
+COMMAND = Path(sys.executable).with_name("flowmake")
 
 
 @pytest.mark.parametrize(
@@ -87,3 +91,29 @@ def test_windows_is_pointed_to_wsl() -> None:
 def test_the_module_is_the_command(project: Any) -> None:
     done = subprocess.run([sys.executable, "-m", "flowmake", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == project.run("--version").stdout
+
+
+@pytest.mark.parametrize("args", [("status",), ("list",), ("--help",), ("schema",), ("log",)])
+def test_a_full_disk_behind_stdout(built: Any, args: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [COMMAND, *args], cwd=built.root, env=built.environ(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (4, b"error: No space left on device\n")
+
+
+def test_names_that_no_encoding_can_carry(project: Any) -> None:
+    """File names are bytes: each command shows what it can of them, and none fails."""
+    project.flowfile('[tasks.copy]\ninputs = ["in/*"]\noutputs = ["out"]\nrun = "cat {{ inputs }} > out"\n')
+    folder = os.fsencode(project.root) + b"/in"
+    os.mkdir(folder)
+    with open(folder + b"/caf\xe9", "wb") as file:
+        file.write(b"coffee")
+    assert project.run("run", "-q") == (0, "", "")
+    for args in (["status"], ["why"], ["show", "copy"], ["graph", "--files"], ["lineage", "out"], ["accept", "copy"]):
+        done = project.run(*args)
+        assert done.code == 0, done.stderr
+    for args in (["status"], ["why"], ["show", "copy"], ["lineage", "out"]):
+        document = json.loads(project.run(*args, "--json").stdout)
+        assert document["v"] == 1
+    assert "in/caf\\udce9" in project.run("why", "--json").stdout
