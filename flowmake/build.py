@@ -68,7 +68,7 @@ class Project(Workspace):
     ) -> RunFinished | None:
         """Bring the targets up to date. None if the lock is busy and the options say to skip then.
 
-        `on_event` are listeners, or functions that take an event; `confirm` is asked (task, question) before a task with
+        `on_event` are listeners, or functions of an event; `confirm` is asked (task, question) before a task with
         `confirm` starts; `say` gets sentences that belong to no run, such as whom the lock is waiting for.
         Raises `UsageError`, `FlowfileError`, `LockBusy`, `StateError`; a task that fails is no exception.
         """
