@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 
@@ -54,9 +55,11 @@ def spawn(
         raise CannotStart("the command is empty")
     program = find_program(argv[0], env, cwd)
     try:
-        if (cwd.rstrip("/") or "/") == _here():
-            return _posix_spawn(program, argv, env, log_fd, console, pass_fds)
-        return _popen(program, argv, env, cwd, log_fd, console, pass_fds)
+        with _inheritable(pass_fds):
+            if (cwd.rstrip("/") or "/") == _here():
+                with suppress(NotImplementedError):  # a system that cannot start a session this way
+                    return _posix_spawn(program, argv, env, log_fd, console)
+            return _popen(program, argv, env, cwd, log_fd, console)
     except (OSError, ValueError) as failure:
         raise CannotStart(_why_not_started(argv[0], program, cwd, failure)) from failure
 
@@ -68,18 +71,21 @@ def _here() -> str:
         return ""
 
 
-def _posix_spawn(
-    program: str,
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    log_fd: int,
-    console: bool,
-    pass_fds: Sequence[int],
-) -> int:
-    # Duplicating a descriptor onto itself clears its close-on-exec flag, in the child only.
-    actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
-        (os.POSIX_SPAWN_DUP2, fd, fd) for fd in pass_fds
-    ]
+@contextmanager
+def _inheritable(fds: Sequence[int]) -> Iterator[None]:
+    """For the moment of the start, let children inherit these descriptors under the same numbers."""
+    opened = [fd for fd in fds if not os.get_inheritable(fd)]
+    try:
+        for fd in opened:
+            os.set_inheritable(fd, True)
+        yield
+    finally:
+        for fd in opened:
+            os.set_inheritable(fd, False)
+
+
+def _posix_spawn(program: str, argv: Sequence[str], env: Mapping[str, str], log_fd: int, console: bool) -> int:
+    actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
     if not console:
         # The log goes first: with our own stdin closed, `log_fd` may itself be 0.
         actions += [(os.POSIX_SPAWN_DUP2, log_fd, 1), (os.POSIX_SPAWN_DUP2, log_fd, 2)]
@@ -89,34 +95,18 @@ def _posix_spawn(
     )
 
 
-def _popen(
-    program: str,
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    cwd: str,
-    log_fd: int,
-    console: bool,
-    pass_fds: Sequence[int],
-) -> int:
-    streams = (None, None, None) if console else (subprocess.DEVNULL, log_fd, log_fd)
-    opened = [fd for fd in pass_fds if not os.get_inheritable(fd)]
-    try:
-        for fd in opened:
-            os.set_inheritable(fd, True)  # Popen's own `pass_fds` would close all others
-        child = subprocess.Popen(
-            argv,
-            executable=program,
-            env=env,
-            cwd=cwd,
-            stdin=streams[0],
-            stdout=streams[1],
-            stderr=streams[2],
-            start_new_session=not console,
-            close_fds=False,
-        )
-    finally:
-        for fd in opened:
-            os.set_inheritable(fd, False)
+def _popen(program: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, log_fd: int, console: bool) -> int:
+    child = subprocess.Popen(
+        argv,
+        executable=program,
+        env=env,
+        cwd=cwd,
+        stdin=None if console else subprocess.DEVNULL,
+        stdout=None if console else log_fd,
+        stderr=None if console else log_fd,
+        start_new_session=not console,
+        close_fds=False,
+    )
     child.returncode = 0  # the exit status is ours to collect: keeps Popen from waiting for it when it is deleted
     return child.pid
 
