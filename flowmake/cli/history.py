@@ -13,8 +13,6 @@ from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
     from flowmake.cli.documents import PastRun, TaskInRun
-    from flowmake.core.model import RunRecord, TaskRecord
-    from flowmake.core.ports import Store
 
 
 @click.command(
@@ -32,13 +30,14 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, run: str | None, limit: int, as_json: bool) -> int:
     from flowmake.cli import documents
+    from flowmake.cli.records import find_run, past_run
 
     project = open_project(ctx)
     running = project.is_running()
     with closing(project.store) as store:
         records = [find_run(store, run)] if run else store.runs(limit)
         detailed = as_json or run is not None
-        runs = [_past(record, store.tasks_of(record.id) if detailed else [], running=running) for record in records]
+        runs = [past_run(record, store.tasks_of(record.id) if detailed else [], running=running) for record in records]
     if as_json:
         documents.write(documents.HistoryDocument(runs=runs))
     elif run:
@@ -46,61 +45,6 @@ def command(ctx: click.Context, run: str | None, limit: int, as_json: bool) -> i
     else:
         _print_runs(runs)
     return 0
-
-
-def find_run(store: Store, given: str) -> RunRecord:
-    """The run that an id, the beginning of one, or `last` means. Raises `UsageError`."""
-    from flowmake.core.errors import UsageError
-
-    runs = store.runs(1 if given == "last" else 0)
-    found = [record for record in runs if given == "last" or record.id.startswith(given)]
-    exact = [record for record in found if record.id == given]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    if found:
-        raise UsageError(f"`{given}` is the beginning of {len(found)} runs", "give more of the id")
-    hint = "`flowmake history` lists the runs" if runs else "nothing has been run here yet"
-    raise UsageError(f"there is no run `{given}`", hint)
-
-
-def _past(record: RunRecord, tasks: list[TaskRecord], *, running: bool) -> PastRun:
-    from flowmake.cli.documents import PastRun
-    from flowmake.cli.states import rfc3339
-
-    unfinished = not record.finished
-    return PastRun(
-        run=record.id,
-        status="interrupted" if unfinished and not running else record.status,
-        exit_code=None if unfinished else record.exit_code,
-        started=rfc3339(record.started),
-        finished=rfc3339(record.finished),
-        seconds=None if unfinished else round(record.finished - record.started, 3),
-        targets=list(record.targets),
-        argv=list(record.argv),
-        jobs=record.jobs,
-        user=record.user,
-        host=record.host,
-        commit=record.commit,
-        counts=dict(record.counts),
-        tasks=[_in_run(task) for task in tasks],
-    )
-
-
-def _in_run(task: TaskRecord) -> TaskInRun:
-    from flowmake.cli.documents import TaskInRun
-    from flowmake.cli.states import reason_documents, rfc3339
-
-    return TaskInRun(
-        task=task.task,
-        status=task.status,
-        attempt=task.attempt,
-        started=rfc3339(task.started),
-        seconds=round(task.seconds, 3),
-        exit_code=task.exit_code,
-        signal=task.signal,
-        log=task.log,
-        reasons=reason_documents(task.reasons),
-    )
 
 
 def _print_runs(runs: list[PastRun]) -> None:

@@ -61,7 +61,7 @@ def command(ctx: click.Context, task: str | None, run: str | None, follow: bool)
 
 def _find(project: Project, store: Store, task: str | None, run: str | None) -> Iterator[Log]:
     """The logs asked for that are still there, in the order in which the tasks ended; what runs now comes last."""
-    from flowmake.cli.history import find_run
+    from flowmake.cli.records import find_run
 
     if run is None and task is not None:
         found = {name: last.run for name, last in store.attempts().items() if _is_of(name, task)}

@@ -29,7 +29,7 @@ class Wishes(Struct, frozen=True):
 
 def default_lock() -> str:
     """A person can wait; a script had better hear at once."""
-    return "wait" if is_interactive(sys.stderr) else "fail"
+    return "wait" if sys.stderr.isatty() else "fail"
 
 
 def tick() -> float:

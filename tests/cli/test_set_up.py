@@ -153,6 +153,11 @@ def test_bash_completes(letters: Any, line: str, offered: list[str]) -> None:
     assert completed(letters, line) == offered
 
 
+def test_bash_gets_names_as_a_command_line_needs_them(project: Any) -> None:
+    project.flowfile('[tasks.t]\noutputs = ["a b$.txt"]\nrun = "touch {{ outputs }}"')
+    assert completed(project, "flowmake run a") == ["a\\", "b\\$.txt"]
+
+
 def test_completion_is_silent_when_the_flow_is_broken(project: Any) -> None:
     project.flowfile("[tasks.a]\nruns = 1")
     assert completed(project, "flowmake run a") == []
