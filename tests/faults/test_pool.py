@@ -256,6 +256,25 @@ def test_a_worker_that_was_told_to_stop_is_not_used_again(bench: PoolBench) -> N
     assert [ended.exit_code for ended in bench.ends(1)] == [0]
 
 
+def test_a_fork_that_returns_does_not_become_a_second_worker(bench: PoolBench) -> None:
+    code = """
+        import os
+        def f():
+            child = os.fork()
+            if child == 0:
+                print("child")
+                raise SystemExit(7)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        def g():
+            print("next")
+    """
+    bench.module("\n".join(line[8:] for line in code.splitlines()))
+    assert bench.call("f").exit_code == 0
+    assert bench.log("a") == "child\n7\n"
+    assert bench.call("g", "b").exit_code == 0
+    assert bench.log("b") == "next\n"
+
+
 def test_the_death_of_an_idle_worker_goes_unnoticed(bench: PoolBench) -> None:
     bench.module("def f(): pass")
     pid = bench.start("a", call="mod:f")

@@ -39,9 +39,13 @@ def main(fd: int) -> None:
     modules = Modules(list(sys.path))
     streams = _open_streams()
     settings = _Settings()
+    own_pid = os.getpid()
     while (request := receive(channel)) is not None:
         before = _cpu_seconds()
         exit_code, error = run(pickle.loads(request), modules)
+        if os.getpid() != own_pid:
+            _leave_log(streams)  # a fork that the function let return: it is no worker, and must not answer as one
+            os._exit(1 if exit_code == "-" else int(exit_code))
         settings.restore()
         streams = _leave_log(streams)
         reply = f"{exit_code} {_cpu_seconds() - before:.6f}\n{error}"
