@@ -54,6 +54,7 @@ class Running(Struct):
     log: str
     executor: Executor
     started: float = 0.0
+    ended: float = 0.0
     command: str = ""
     work: Work | None = None
     timed_out: bool = False
@@ -124,7 +125,7 @@ class Attempts:
             task=task.name,
             attempt=running.number,
             log=running.log,
-            cwd=os.path.join(session.root, recipe.cwd),
+            cwd=os.path.join(session.root, recipe.cwd) if recipe.cwd else session.root,
             env=environ,
             argv=recipe.argv,
             call=recipe.call,
@@ -137,9 +138,17 @@ class Attempts:
         """Start what was prepared; False if it could not be, which `finish` then reports."""
         if running.work is None:
             return False
-        pid = running.executor.start(running.work)
+        if running.work.console:
+            # Whoever draws on the terminal must have stepped aside before the command writes to it.
+            self._announce_start(running, 0)
+            running.executor.start(running.work)
+        else:
+            self._announce_start(running, running.executor.start(running.work))
+        return True
+
+    def _announce_start(self, running: Running, pid: int) -> None:
         task = running.task
-        estimate = self._evidence.trace(task.name)
+        trace = self._evidence.trace(task.name)
         self._session.emit(
             TaskStarted(
                 time=running.started,
@@ -150,16 +159,16 @@ class Attempts:
                 command=running.command,
                 log=running.log,
                 description=task.declared.description,
-                estimate=estimate.seconds if estimate is not None else None,
+                estimate=trace.seconds if trace is not None else None,
                 console=task.declared.console,
             )
         )
-        return True
 
     # -- ending ------------------------------------------------------------------------------------------------
 
     def finish(self, running: Running, ended: Ended) -> Result:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
+        running.ended = self._session.clock.now()
         self._evidence.changed(self._evidence.output_paths(running.task))
         message = running.launch_error or ended.error or self._failure(running, ended)
         trace: Trace | None = None
@@ -244,11 +253,6 @@ class Attempts:
                 running.outputs.discard()
             except OSError as error:
                 self._notice(f"cannot delete `{error.filename}`: {error.strerror}", running.task.name)
-        status: Literal["failed", "timed_out", "interrupted"] = "failed"
-        if running.timed_out:
-            status = "timed_out"
-        elif running.stopped:
-            status = "interrupted"
         delay = self._retry_delay(running, ended)
         if delay is not None:
             self._session.emit(
@@ -264,6 +268,15 @@ class Attempts:
                 )
             )
             return Result(State.RETRYING, message, delay)
+        return self.give_up(running, ended, message)
+
+    def give_up(self, running: Running, ended: Ended, message: str) -> Result:
+        """Record and announce the end of a failed attempt that will not be repeated."""
+        status: Literal["failed", "timed_out", "interrupted"] = "failed"
+        if running.timed_out:
+            status = "timed_out"
+        elif running.stopped:
+            status = "interrupted"
         self._record(running, ended, status, None)
         self._announce(running, ended, status, message=message)
         return Result(State[status.upper()], message)
@@ -277,7 +290,7 @@ class Attempts:
 
     def _record(self, running: Running, ended: Ended, status: LastStatus, trace: Trace | None) -> None:
         session, name = self._session, running.task.name
-        seconds = session.clock.now() - running.started
+        seconds = running.ended - running.started
         attempt = Attempt(name, status, session.run, running.started, seconds, ended.exit_code, ended.signal)
         record = TaskRecord(
             run=session.run,
@@ -312,7 +325,7 @@ class Attempts:
                 status=status,
                 exit_code=ended.exit_code,
                 signal=ended.signal,
-                seconds=session.clock.now() - running.started,
+                seconds=running.ended - running.started,
                 outputs=outputs or {},
                 log=running.log,
                 attempt=running.number,
@@ -359,5 +372,5 @@ def _read_tail(log: str) -> Sequence[str]:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL_BYTES))
             return safe_text(file.read()).splitlines()[-TAIL_LINES:]
-    except FileNotFoundError:
+    except OSError:  # it was never made, or cannot be
         return ()

@@ -21,7 +21,7 @@ class Outputs:
         self._outputs = task.outputs
         self._atomic = task.declared.atomic
         self._glob = glob
-        self._before: dict[str, Signature] = {}
+        self._before: dict[str, Signature] | None = None
 
     def path(self, path: str) -> str:
         return os.path.join(self._root, path)
@@ -86,11 +86,18 @@ class Outputs:
         return absent
 
     def discard(self) -> None:
-        """Delete what the attempt wrote: outputs that changed or are new, and anything staged. Raises `OSError`."""
+        """Delete what the attempt wrote: outputs that changed or are new, and anything staged. Raises `OSError`.
+
+        A folder declared like a file is deleted only if it is new: what was in it before may be anybody's. Nothing
+        is deleted where `prepare` did not get to its end, and so nothing was started.
+        """
+        before = self._before
+        if before is None:
+            return
         for staged in self.staged().values():
             remove(self.path(staged))
         for path, signature in list(self._signatures()):
-            if self._before.get(path) != signature:
+            if before.get(path) != signature and not (path in before and _is_folder(path)):
                 remove(path)
 
     def _signatures(self) -> Iterator[tuple[str, Signature]]:
@@ -130,6 +137,10 @@ def _staging(path: str) -> str:
     return f"{folder}/{staged}" if folder else staged
 
 
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
 def _swap_folder(staged: str, final: str) -> None:
     final = final.rstrip("/")
     old = os.path.join(os.path.dirname(final), STAGED + "old." + os.path.basename(final)[-200:])
@@ -143,7 +154,7 @@ def _swap_folder(staged: str, final: str) -> None:
 def remove(path: str) -> bool:
     """Delete a file, a link (never what it points to) or a folder; False if nothing was there."""
     path = path.rstrip("/")
-    if os.path.isdir(path) and not os.path.islink(path):
+    if _is_folder(path):
         shutil.rmtree(path)
         return True
     try:
@@ -155,7 +166,7 @@ def remove(path: str) -> bool:
 
 def empty_folder(path: str) -> None:
     """Delete everything inside a folder, which may not exist yet."""
-    if not os.path.isdir(path) or os.path.islink(path.rstrip("/")):
+    if not _is_folder(path.rstrip("/")):
         return
     for entry in os.scandir(path):
         remove(entry.path)

@@ -16,7 +16,7 @@ from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand
 from flowmake.core.ports import Ended, Executor
 from flowmake.core.staleness import Facts, Stale, judge
-from flowmake.engine.attempts import Attempts, Running, Session
+from flowmake.engine.attempts import Attempts, Result, Running, Session
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.states import GOOD, State
@@ -54,7 +54,10 @@ class Policy(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What a run came to: `counts` by task status, the tasks that failed and were not allowed to, the ending signal."""
+    """What a run came to: `counts` by task status, the tasks that failed and were not allowed to, the ending signal.
+
+    Tasks that were stopped while others failed, time was up or a signal came are not among `failed`.
+    """
 
     counts: dict[str, int]
     failed: tuple[str, ...]
@@ -62,6 +65,15 @@ class Outcome(Struct, frozen=True):
     signal: int
     deadline_passed: bool
     states: dict[str, State]
+
+
+class _Retry(Struct, frozen=True):
+    """An attempt that failed, while it waits to be repeated."""
+
+    running: Running
+    claim: Claim
+    ended: Ended
+    message: str
 
 
 class Scheduler:
@@ -99,11 +111,12 @@ class Scheduler:
         self._failed: dict[str, State] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_count = 0
-        self._retrying: set[str] = set()
+        self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
         self._temps = Temps(evidence, session.root)
         self._needed_temps: set[str] = set()
         self._stopping = False
+        self._halted = False
         self._signals_seen = 0
         self._deadline_passed = False
 
@@ -124,6 +137,8 @@ class Scheduler:
             self._heed_signals()
             self._fire_timers()
             self._consider_due()
+            if self._is_signalled():
+                continue
             self._start_ready()
             if not self._running and not self._retrying and not self._schedule.due:
                 break
@@ -132,6 +147,7 @@ class Scheduler:
             self._collect()
             self._on_tick(clock.monotonic())
         self._skip_rest()
+        self._remove_temps()
         session.store.flush()
         return self._outcome()
 
@@ -172,7 +188,10 @@ class Scheduler:
     def _consider_due(self) -> None:
         while self._schedule.due:
             due, self._schedule.due = self._schedule.due, []
-            for name in due:
+            for index, name in enumerate(due):
+                if self._is_signalled():
+                    self._schedule.due[:0] = due[index:]
+                    return
                 self._consider(name)
 
     def _consider(self, name: str) -> None:
@@ -246,12 +265,12 @@ class Scheduler:
 
     def _waits_for_temps(self, name: str, facts: Facts) -> bool:
         """Have removed temporary inputs made again first."""
-        gone = [temp for temp in self._evidence.removed_temps(facts) if temp not in self._needed_temps]
+        gone = self._evidence.removed_temps(facts)
         for temp in gone:
-            self._needed_temps.add(temp)
-            if self._schedule.states.get(temp) is State.FRESH:
+            if temp not in self._needed_temps and self._schedule.states.get(temp) is State.FRESH:
                 self._counts["fresh"] -= 1
                 self._schedule.revive(temp)
+            self._needed_temps.add(temp)
         return bool(gone) and self._schedule.wait_for(name, gone)
 
     # -- ready → running ---------------------------------------------------------------------------------------
@@ -283,7 +302,8 @@ class Scheduler:
 
     def _launch(self, running: Running, claim: Claim) -> None:
         name = running.task.name
-        if not self._attempts.launch(running):
+        running.stopped = self._halted  # by what became of others of the same batch
+        if running.stopped or not self._attempts.launch(running):
             self._give_back(claim)
             self._finish(running, claim, Ended(name, error=running.launch_error))
             return
@@ -303,6 +323,10 @@ class Scheduler:
         if self._confirm(name, question):
             self._confirmed.add(name)
             return True
+        if self._is_signalled():
+            self._settle_unrun(name, State.SKIPPED)
+            self._stopping = True
+            return False
         self._settle_unrun(name, State.FAILED, "not confirmed")
         return False
 
@@ -312,36 +336,51 @@ class Scheduler:
         name = running.task.name
         result = self._attempts.finish(running, ended)
         self._schedule.move(name, result.state)
-        if result.state is State.RETRYING:
-            self._facts[name] = (running.facts, running.verdict)
-            self._retrying.add(name)
-            if self._stopping:
-                self._give_up_retry(name)
-            else:
-                self._after(result.retry_in or 0.0, lambda: self._retry(name, claim))
+        if result.state is not State.RETRYING:
+            self._settle_run(name, result)
             return
+        self._retrying[name] = _Retry(running, claim, ended, result.message)
+        if self._stopping:
+            self._give_up_retry(name)
+        else:
+            self._after(result.retry_in or 0.0, lambda: self._retry(name))
+
+    def _settle_run(self, name: str, result: Result) -> None:
         self._counts[result.state.name.lower()] += 1
         if result.state is State.SUCCEEDED:
             self._remove_temps(name)
         else:
             self._note_failure(name, result.state)
 
-    def _retry(self, name: str, claim: Claim) -> None:
-        if name in self._retrying:
-            self._retrying.remove(name)
-            facts, verdict = self._facts[name]
-            self._facts[name] = (self._evidence.facts(name, forced=facts.forced), verdict)
-            self._schedule.move(name, State.READY)
-            self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
+    def _retry(self, name: str) -> None:
+        retry = self._retrying.get(name)
+        if retry is None:
+            return
+        before = retry.running
+        self._evidence.changed(before.facts.inputs)
+        try:
+            self._facts[name] = (self._evidence.facts(name, forced=before.facts.forced), before.verdict)
+        except FlowmakeError as error:
+            self._give_up_retry(name, error.message)
+            return
+        del self._retrying[name]
+        self._schedule.move(name, State.READY)
+        self._schedule.put(name, retry.claim, before.task.declared.priority)
+
+    def _give_up_retry(self, name: str, why: str = "the run ended before it could be repeated") -> None:
+        retry = self._retrying.pop(name)
+        result = self._attempts.give_up(retry.running, retry.ended, f"{retry.message}; {why}")
+        self._schedule.move(name, result.state)
+        self._settle_run(name, result)
 
     def _note_failure(self, name: str, state: State) -> None:
-        if self._may_fail(name):
+        if self._may_fail(name) or state is State.INTERRUPTED:
             return
         self._failed[name] = state
         if self._policy.fail_fast:
             self._stop_all()
         elif not self._policy.keep_going:
-            self._stopping = True
+            self._start_no_more()
 
     def _settle_unrun(self, name: str, state: State, message: str = "") -> None:
         """Settle a name that does not run: fresh, skipped, or impossible."""
@@ -363,14 +402,22 @@ class Scheduler:
             if self._schedule.states[name] in (State.WAITING, State.READY):
                 self._settle_unrun(name, State.SKIPPED)
 
-    def _remove_temps(self, name: str) -> None:
+    def _remove_temps(self, name: str = "") -> None:
         try:
-            self._temps.remove_read(name, lambda other: self._schedule.states.get(other) in GOOD)
+            self._temps.remove_read(self._is_good, name)
         except OSError as error:
             text = f"cannot remove the temporary `{error.filename}`: {error.strerror}"
             self._session.emit(Notice(time=self._now(), run=self._session.run, text=text, level="warning", task=name))
 
+    def _is_good(self, name: str) -> bool | None:
+        state = self._schedule.states.get(name)
+        return None if state is None else state in GOOD
+
     # -- stopping ----------------------------------------------------------------------------------------------
+
+    def _is_signalled(self) -> bool:
+        """Has a signal come that nobody has heeded yet?"""
+        return self._signals.count > self._signals_seen
 
     def _heed_signals(self) -> None:
         seen, self._signals_seen = self._signals_seen, self._signals.count
@@ -382,16 +429,17 @@ class Scheduler:
         self._stop_all()
 
     def _stop_all(self, *, kill: bool = False) -> None:
-        self._stopping = True
+        self._halted = True
         for running, _ in list(self._running.values()):
             running.stopped = True
             self._stop(running, kill=kill)
-        for name in list(self._retrying):
-            self._give_up_retry(name)
+        self._start_no_more()
 
-    def _give_up_retry(self, name: str) -> None:
-        self._retrying.remove(name)
-        self._settle_unrun(name, State.FAILED, "it failed, and the run ended before it could be repeated")
+    def _start_no_more(self) -> None:
+        self._stopping = True
+        for name in list(self._retrying):
+            if name in self._retrying:
+                self._give_up_retry(name)
 
     def _time_out(self, running: Running) -> None:
         if self._is_current(running) and not running.stopped:

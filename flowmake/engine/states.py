@@ -27,7 +27,8 @@ _NEXT = {
     State.WAITING: frozenset({State.READY, State.FRESH, State.SKIPPED, State.FAILED}),
     State.READY: frozenset({State.RUNNING, State.SKIPPED, State.FAILED}),
     State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.INTERRUPTED, State.RETRYING}),
-    State.RETRYING: frozenset({State.READY, State.FAILED, State.TIMED_OUT, State.INTERRUPTED}),
+    # How its last attempt ended is what counts when there will be no other.
+    State.RETRYING: frozenset({State.READY, State.FAILED, State.TIMED_OUT}),
     # A fresh task whose temporary output was removed runs after all when a stale reader needs that output.
     State.FRESH: frozenset({State.WAITING}),
 }

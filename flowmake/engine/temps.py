@@ -20,15 +20,16 @@ class Temps:
         self._readers: dict[str, list[str]] = {}
         self._known_tasks = 0
 
-    def remove_read(self, reader: str, is_good: Callable[[str], bool]) -> None:
-        """A reader is done: remove what it read if every other reader, in this run or an earlier one, has read it, too.
+    def remove_read(self, is_good: Callable[[str], bool | None], reader: str = "") -> None:
+        """A reader is done: remove what it read if every other reader has read it, too. Without a name: any reader.
 
-        Raises `OSError`.
+        `is_good` tells whether a task of this run has ended well, and is None for tasks outside of it, of which
+        an earlier success on the same content counts. Raises `OSError`.
         """
+        if self._graph.fanouts:
+            return  # among the tasks still to come there may be readers
         for made_by in self._made_for(reader):
-            if is_good(made_by) and all(
-                is_good(other) or self._read_before(other, made_by) for other in self._readers[made_by]
-            ):
+            if is_good(made_by) and all(self._has_read(other, made_by, is_good) for other in self._readers[made_by]):
                 for path in _temp_paths(self._graph.tasks[made_by]):
                     if remove(os.path.join(self._root, path)):
                         self._evidence.files.forget([path])
@@ -37,7 +38,7 @@ class Temps:
         if self._known_tasks != len(self._graph.tasks):
             self._known_tasks = len(self._graph.tasks)
             self._readers = self._find_readers()
-        return (made_by for made_by, readers in self._readers.items() if reader in readers)
+        return (made_by for made_by, readers in self._readers.items() if not reader or reader in readers)
 
     def _find_readers(self) -> dict[str, list[str]]:
         graph = self._graph
@@ -54,6 +55,10 @@ class Temps:
                         if member.name in readers:
                             readers[member.name].append(task.name)
         return readers
+
+    def _has_read(self, reader: str, made_by: str, is_good: Callable[[str], bool | None]) -> bool:
+        good = is_good(reader)
+        return self._read_before(reader, made_by) if good is None else good
 
     def _read_before(self, reader: str, made_by: str) -> bool:
         """Did a reader outside this run succeed on exactly what was made?"""
