@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
-LEFT_OVER = shutil.ignore_patterns(".flowmake", "__pycache__", "build", "data", "site")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ def example(project: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     """`example("quickstart")` is a copy of that folder as it is for someone who has just cloned it."""
 
     def copied(name: str) -> Example:
-        shutil.copytree(EXAMPLES / name, project.root, dirs_exist_ok=True, ignore=LEFT_OVER)
+        made = [line.rstrip("/") for line in (EXAMPLES / name / ".gitignore").read_text().splitlines()]
+        shutil.copytree(EXAMPLES / name, project.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*made))
         return Example(project, tmp_path_factory.getbasetemp() / "matplotlib")
 
     return copied
