@@ -50,6 +50,7 @@ def command(ctx: click.Context, run: str | None, limit: int, as_json: bool) -> i
 def _print_runs(runs: list[PastRun]) -> None:
     from flowmake.cli.states import local_time
     from flowmake.core.text import duration
+    from flowmake.observers.wording import ORDER
     from flowmake.views.table import STATUS_STYLES, Column, print_table
 
     columns = [
@@ -66,7 +67,7 @@ def _print_runs(runs: list[PastRun]) -> None:
             local_time(run.started),
             "" if run.seconds is None else duration(run.seconds),
             run.status,
-            ", ".join(f"{count} {status}" for status, count in run.counts.items() if count),
+            ", ".join(f"{run.counts[status]} {status.replace('_', ' ')}" for status in ORDER if run.counts.get(status)),
             " ".join(run.targets),
         ]
         for run in runs

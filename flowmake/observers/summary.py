@@ -8,12 +8,11 @@ from typing import IO
 from flowmake.core.events import Event, RunFinished, TaskFinished
 from flowmake.core.text import counted, duration, safe_line
 from flowmake.observers.output import Lines
-from flowmake.observers.wording import BAD, details, outcome
+from flowmake.observers.wording import BAD, ORDER, details, outcome
 
 _TAIL = 10
 _TOLD_IN_FULL = 10
 _NAMED = 5
-_ORDER = ("succeeded", "restored", "failed", "timed_out", "interrupted", "skipped", "fresh")
 
 
 class Summary:
@@ -69,7 +68,7 @@ class Summary:
         return f"{self._lines.style(word, 'bold', color)} in {duration(end.seconds)}: {counts}"
 
     def _counts(self, end: RunFinished) -> Iterator[str]:
-        for status in _ORDER:
+        for status in ORDER:
             if count := end.counts.get(status, 0):
                 allowed = f" ({self._allowed} allowed)" if status == "failed" and self._allowed else ""
                 yield f"{count} {status.replace('_', ' ')}{allowed}"

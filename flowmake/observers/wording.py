@@ -12,6 +12,8 @@ from flowmake.core.text import duration, safe_line, safe_text
 RAN = ("succeeded", "failed", "timed_out", "interrupted", "restored")
 """Statuses of tasks that something was done for."""
 BAD = ("failed", "timed_out", "interrupted")
+ORDER = ("succeeded", "restored", "failed", "timed_out", "interrupted", "skipped", "fresh")
+"""In which order counts are told."""
 
 
 def signal_name(number: int) -> str:
