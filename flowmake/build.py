@@ -13,6 +13,7 @@ from flowmake.core.flowfile import load_flow
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Judgement, Plan, check_inputs, needed, preview
 from flowmake.core.ports import Observer, Store
+from flowmake.shortcut import Invocation
 from flowmake.workspace import RunOptions, Workspace
 
 __all__ = ["Confirm", "Listener", "Project", "RunOptions", "load"]
@@ -65,11 +66,13 @@ class Project(Workspace):
         on_event: Listener | Sequence[Listener] = (),
         confirm: Confirm | None = None,
         say: Callable[[str], None] | None = None,
+        invocation: Invocation | None = None,
     ) -> RunFinished | None:
         """Bring the targets up to date. None if the lock is busy and the options say to skip then.
 
         `on_event` are listeners, or functions of an event; `confirm` is asked (task, question) before a task with
         `confirm` starts; `say` gets sentences that belong to no run, such as whom the lock is waiting for.
+        `invocation` lets the same command line be answered from a snapshot next time.
         Raises `UsageError`, `FlowfileError`, `LockBusy`, `StateError`; a task that fails is no exception.
         """
         from flowmake.running import Run
@@ -77,20 +80,30 @@ class Project(Workspace):
         listeners = on_event if isinstance(on_event, Sequence) else [on_event]
         observers = [wiring.observer(listener) for listener in listeners]
         with wiring.locked(self.state, options.lock, say) as is_ours:
-            return Run(self, options, observers, confirm).result(targets) if is_ours else None
+            return Run(self, options, observers, confirm, invocation).result(targets) if is_ours else None
 
-    def accept(self, targets: Sequence[str] = ()) -> list[str]:
+    def accept(
+        self, targets: Sequence[str] = (), *, lock: str = "wait", say: Callable[[str], None] | None = None
+    ) -> list[str]:
         """Record what is there as fresh, for the targets themselves; returns the names of their tasks."""
         from flowmake.upkeep import accept
 
-        with wiring.locked(self.state, "wait", None):
+        with wiring.locked(self.state, lock, say):
             return accept(self, targets)
 
-    def clean(self, targets: Sequence[str] = (), *, orphans: bool = False, dry_run: bool = False) -> list[str]:
+    def clean(
+        self,
+        targets: Sequence[str] = (),
+        *,
+        orphans: bool = False,
+        dry_run: bool = False,
+        lock: str = "wait",
+        say: Callable[[str], None] | None = None,
+    ) -> list[str]:
         """Remove outputs that flowmake made (`orphans`: those no task makes any more); returns their paths."""
         from flowmake.upkeep import clean
 
-        with wiring.locked(self.state, "wait", None):
+        with wiring.locked(self.state, lock, say):
             return clean(self, targets, orphans=orphans, dry_run=dry_run)
 
 
@@ -107,16 +120,17 @@ def load(
     root, name = os.path.split(wiring.find_flowfile(os.fspath(path) if path is not None else None))
     state = wiring.open_state(root)
     files = wiring.open_files(root, state)
+    includes = wiring.Includes(root, state, files)
     flow = load_flow(
         root,
         name,
         files.read,
         glob=files.glob,
-        run_include=wiring.Includes(root, state, files).output,
+        run_include=includes.output,
         environ=os.environ,
         params={**wiring.read_params(params_file), **(params or {})},
     )
-    return Project(flow, _below(root))
+    return Project(flow, _below(root), files.looked_at() if params_file is None else None)
 
 
 def _below(root: str) -> str:

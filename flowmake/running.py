@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Literal
 
 from flowmake import upkeep, wiring
+from flowmake.core.errors import FlowfileError, FlowmakeError, Problem, UsageError
 from flowmake.core.events import Event, Notice, RunFinished, RunStarted
 from flowmake.core.model import RunRecord, TaskRecord
 from flowmake.core.plan import Demand, check_inputs, needed
-from flowmake.core.ports import Observer
+from flowmake.core.ports import Observer, Store
 from flowmake.engine.attempts import Attempts, Session
 from flowmake.engine.limits import Limits
 from flowmake.engine.scheduler import Outcome, Policy, Scheduler
+from flowmake.shortcut import Invocation, remember
 from flowmake.workspace import RunOptions, View, Workspace
+from flowmake.world import snapshot
+from flowmake.world.files import DiskFiles
 
 Status = Literal["succeeded", "failed", "interrupted", "nothing_to_do"]
 RAN = ("succeeded", "failed", "timed_out", "interrupted")
@@ -31,8 +35,10 @@ class Run:
         options: RunOptions,
         observers: Sequence[Observer],
         confirm: Callable[[str, str], bool] | None,
+        invocation: Invocation | None = None,
     ) -> None:
         self._workspace = workspace
+        self._invocation = invocation
         self._options = options
         self._observers = list(observers)
         self._confirm = (lambda task, question: True) if options.yes else confirm or (lambda task, question: False)
@@ -50,13 +56,16 @@ class Run:
             files = wiring.open_files(workspace.flow.root, workspace.state, store)
             view = workspace.view(store, files)
             demand = workspace.demand(view, targets, self._options)
-            check_inputs(view.graph, view.files, needed(view.graph, demand))
+            names = needed(view.graph, demand)
+            check_inputs(view.graph, view.files, names)
+            _check_executors(view, names, self._options.executor)
             self._observers += self._own_observers(view)
             for text in [*store.notices, *self._bury_dead_runs(view)]:
                 self._say(text)
             try:
                 finished = self._run(view, demand)
                 files.settle()
+                self._remember(store, files, demand, finished)
                 store.save_stat_cache(files.cache)
             finally:
                 for observer in self._observers:
@@ -65,6 +74,16 @@ class Run:
             return finished
         finally:
             store.close()
+
+    def _remember(self, store: Store, files: DiskFiles, demand: Demand, finished: RunFinished) -> None:
+        """A snapshot is a convenience: what keeps it from being written is no failure of the run."""
+        if self._invocation is None or finished.exit_code or self._options.changes_demand:
+            return
+        try:
+            nothing_ran = finished.status == "nothing_to_do"
+            remember(self._workspace, self._invocation, store, files, demand, nothing_ran=nothing_ran)
+        except (OSError, FlowmakeError) as error:
+            self._say(f"the next run will look at everything again: {error}")
 
     def _own_observers(self, view: View) -> list[Observer]:
         workspace, flow = self._workspace, self._workspace.flow
@@ -91,6 +110,10 @@ class Run:
             wiring.signals() as signals,
             wiring.jobserver(workspace.flow, self._jobs, workspace.state, workspace.environ) as slots,
         ):
+            if slots.notice:
+                self._say(slots.notice)
+            if slots.notice:
+                self._say(slots.notice)
             executors = wiring.executors(limits.jobs, slots.pass_fds)
             session = Session(
                 run=self._id,
@@ -104,10 +127,18 @@ class Run:
                 emit=self._emit,
                 begin=lambda: self._begin(view, demand),
             )
+
+            def confirm(task: str, question: str) -> bool:
+                try:
+                    with signals.raising():
+                        return self._confirm(task, question)
+                except KeyboardInterrupt:
+                    return False
+
             policy = Policy(options.keep_going, options.fail_fast, options.deadline, options.grace, options.tick)
             attempts = Attempts(session, view.evidence, random.random)
             scheduler = Scheduler(
-                session, view.evidence, attempts, limits, policy, demand, signals, slots, self._confirm, self._tick
+                session, view.evidence, attempts, limits, policy, demand, signals, slots, confirm, self._tick
             )
             try:
                 expected = scheduler.prepare()
@@ -152,6 +183,7 @@ class Run:
 
     def _begin(self, view: View, demand: Demand) -> None:
         """Before the first task is prepared: a run that finds nothing to do leaves nothing behind."""
+        snapshot.clear(self._workspace.state.path)
         self._workspace.state.create_run(self._id)
         view.store.begin_run(self._record(demand))
 
@@ -199,6 +231,22 @@ class Run:
 
     def _say(self, text: str) -> None:
         self._emit(Notice(time=self._clock.now(), run=self._id, text=text, level="warning"))
+
+
+def _check_executors(view: View, names: Iterable[str], override: str) -> None:
+    """Raises `UsageError` or `FlowfileError` for executors that do not exist."""
+    known = wiring.executor_names()
+    hint = "known: " + ", ".join(f"`{name}`" for name in known)
+    if override and override not in known:
+        raise UsageError(f"there is no executor `{override}`", hint)
+    problems: dict[Problem, None] = {}
+    for name in names:
+        declared = view.graph.flow.declarations[view.graph.tasks[name].declared.name]
+        if declared.executor not in known:
+            place = declared.place.at("executor")
+            problems[Problem(f"there is no executor `{declared.executor}`", (place,), hint)] = None
+    if problems:
+        raise FlowfileError(list(problems))
 
 
 def _verdict(outcome: Outcome) -> tuple[Status, int]:

@@ -12,6 +12,7 @@ from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, preview, resolve_targets
 from flowmake.engine.outputs import remove
 from flowmake.workspace import View, Workspace
+from flowmake.world import snapshot
 
 
 def accept(workspace: Workspace, targets: Sequence[str]) -> list[str]:
@@ -21,6 +22,7 @@ def accept(workspace: Workspace, targets: Sequence[str]) -> list[str]:
         files = wiring.open_files(workspace.flow.root, workspace.state, store)
         view = workspace.view(store, files)
         names = _concrete(view.graph, resolve_targets(view.graph, targets, workspace.here))
+        snapshot.clear(workspace.state.path)
         for name in names:
             trace = view.evidence.accepted(name)
             view.evidence.remember(trace)
@@ -72,6 +74,7 @@ def _made(view: View, name: str, made: Collection[str]) -> list[str]:
 
 def _remove_all(workspace: Workspace, paths: Iterable[str]) -> None:
     root = os.path.realpath(workspace.flow.root)
+    snapshot.clear(workspace.state.path)
     for path in paths:
         full = os.path.join(workspace.flow.root, path)
         try:

@@ -73,6 +73,7 @@ class Includes:
         self._root = root
         self._state = state
         self._files = files
+        self._printed: dict[str, str] = {}
 
     def output(self, argv: tuple[str, ...], inputs: tuple[str, ...]) -> str:
         """What the program prints. Raises `StateError` when it fails."""
@@ -82,20 +83,20 @@ class Includes:
             with open(kept, encoding="utf-8") as file:
                 return file.read()
         except FileNotFoundError:
-            text = _printed(self._root, argv)
-        self._keep(kept, text)
+            text = self._printed[kept] = _printed(self._root, argv)
         return text
 
-    def _keep(self, path: str, text: str) -> None:
-        """Reading commands may meet a folder they cannot write to; then the program runs again next time."""
-        try:
-            self._state.create()
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-                file.write(text)
-            os.replace(f"{path}.{os.getpid()}", path)
-        except (OSError, StateError):
-            return
+    def keep(self) -> None:
+        """Write what programs printed to the state folder, which exists; commands that only read do not ask for it."""
+        for path, text in self._printed.items():
+            try:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+                    file.write(text)
+                os.replace(f"{path}.{os.getpid()}", path)
+            except OSError as error:
+                raise StateError(f"cannot write `{path}`: {error.strerror}") from error
+        self._printed.clear()
 
 
 def _printed(root: str, argv: Sequence[str]) -> str:
@@ -138,6 +139,20 @@ def open_store(state: StateDir, *, read_only: bool) -> SqliteStore:
 def open_files(root: str, state: StateDir, store: SqliteStore | None = None) -> DiskFiles:
     """The disk below a root; digests known from earlier runs spare hashing when a store is given."""
     return DiskFiles(root, store.stat_cache() if store is not None else None, exclude=(state.path,))
+
+
+def open_files_again(files: DiskFiles) -> DiskFiles:
+    """The same disk, looked at afresh; what is known of unchanged files still spares hashing."""
+    return DiskFiles(files.root, files.cache, files.excluded)
+
+
+def wait_out_tick() -> None:
+    """Until a change of a file can no longer hide behind the times that it has now."""
+    from time import sleep
+
+    from flowmake.world.statcache import FINE_NS
+
+    sleep((FINE_NS + 1_000_000) / 1e9)
 
 
 @contextmanager
@@ -184,6 +199,11 @@ def executors(jobs: int, pass_fds: Sequence[int]) -> dict[str, Executor]:
     return {"local": LocalExecutor(pass_fds), "call": PoolExecutor(jobs, pass_fds)}
 
 
+def executor_names() -> tuple[str, ...]:
+    """What `executor` of a task may say; a `call` has the pool of the local machine."""
+    return ("local",)
+
+
 def signals() -> Signals:
     from flowmake.world.signals import Signals
 
@@ -216,7 +236,8 @@ def hooks(
 
     def run_command(text: str, stdin: bytes) -> int:
         argv = [*flow.shell, text]
-        return subprocess.run(argv, cwd=flow.root, env=dict(environ), input=stdin, check=False).returncode
+        # What a hook prints is nothing that was asked for, so it does not go to our stdout.
+        return subprocess.run(argv, cwd=flow.root, env=dict(environ), input=stdin, stdout=2, check=False).returncode
 
     return Hooks(flow.hooks, run_command, say, previous_failed=failed, tasks=tasks, flow=flow.name)
 

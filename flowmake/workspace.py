@@ -12,8 +12,9 @@ from flowmake import wiring
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Flow
-from flowmake.core.plan import Demand, needed, resolve_targets
+from flowmake.core.plan import Demand, needed, preview, resolve_targets
 from flowmake.core.ports import Files, Store
+from flowmake.world.looked import Looked
 
 
 class RunOptions(Struct, frozen=True):
@@ -40,6 +41,11 @@ class RunOptions(Struct, frozen=True):
     tick: float = 1.0
     argv: tuple[str, ...] = ()
 
+    @property
+    def changes_demand(self) -> bool:
+        """Something else is wanted than that the targets are fresh."""
+        return bool(self.force or self.force_tasks or self.only or self.failed)
+
 
 class View(Struct, frozen=True):
     """A graph with what is known about it at one moment."""
@@ -51,11 +57,15 @@ class View(Struct, frozen=True):
 
 
 class Workspace:
-    """`here` is the folder below the root, with a closing `/`, from which relative targets are meant."""
+    """`here` is the folder below the root, with a closing `/`, from which relative targets are meant.
 
-    def __init__(self, flow: Flow, here: str = "") -> None:
+    `looked_at` is what was looked at to load the flow, None if that is not certain.
+    """
+
+    def __init__(self, flow: Flow, here: str = "", looked_at: Looked | None = None) -> None:
         self.flow = flow
         self.here = here
+        self.looked_at = looked_at
         self.state = wiring.open_state(flow.root)
         self.environ = {**flow.dotenv, **os.environ}
 
@@ -81,7 +91,9 @@ class Workspace:
 
 
 def _not_succeeded(view: View, wanted: Demand) -> Iterator[str]:
-    for name in needed(view.graph, wanted):
-        last = view.evidence.attempt(name)
-        if last is not None and last.status != "succeeded":
-            yield name
+    """Of a fan-out that cannot be expanded yet, the whole counts when any instance it had did not succeed."""
+    graph = view.graph
+    preview(graph, view.evidence, wanted)  # expands the fan-outs whose source is fresh
+    failed = {name for name, last in view.store.attempts().items() if last.status != "succeeded"}
+    groups = {name.partition("@")[0] for name in failed}
+    return (name for name in needed(graph, wanted) if name in (groups if name in graph.fanouts else failed))

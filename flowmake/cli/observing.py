@@ -47,7 +47,10 @@ def confirmer() -> Callable[[str, str], bool] | None:
 
         from flowmake.core.text import safe_line
 
-        return click.confirm(f"{safe_line(task)}: {safe_line(question)}", err=True)
+        try:
+            return click.confirm(f"{safe_line(task)}: {safe_line(question)}", err=True)
+        except click.Abort:  # Ctrl-C, Ctrl-D, or the terminal went away
+            return False
 
     return confirm
 

@@ -18,16 +18,24 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _FILE = "flowmake.file"
 _PARAMS = "flowmake.params"
 _PARAMS_FILE = "flowmake.params_file"
+_STARTED_IN = "flowmake.started_in"
 
 
 def _enter(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     """Change the folder at once, so that every other path is relative to it (as in make and git)."""
     if value is None or (ctx.resilient_parsing and not os.path.isdir(value)):
         return
+    ctx.meta.setdefault(_STARTED_IN, os.getcwd())
     try:
         os.chdir(value)
     except OSError as error:
         raise click.BadParameter(f"cannot enter `{value}`: {error.strerror}", ctx, param) from error
+
+
+def started_in(ctx: click.Context) -> str:
+    """The folder that the command was called from, whatever `-C` says."""
+    folder: str = ctx.meta.get(_STARTED_IN) or os.getcwd()
+    return folder
 
 
 def _remember(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowmake.cli import profile
-from flowmake.cli.options import flow_options, open_project, targets_argument
+from flowmake.cli.options import flow_options, open_project, started_in, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
     from flowmake.build import Project, RunOptions
+    from flowmake.cli.observing import Wishes
+    from flowmake.shortcut import Invocation
 
 LOCK = re.compile(r"wait(=\d+(\.\d+)?)?|fail|skip", re.ASCII)
 _MORE = """\
@@ -105,10 +107,12 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> in
     project = open_project(ctx)
     if given["dry_run"]:
         return _preview(project, targets, options, verbose=given["verbose"])
-    return _run(project, targets, options, given)
+    return _run(project, targets, options, given, started_in(ctx))
 
 
-def _run(project: Project, targets: tuple[str, ...], options: RunOptions, given: dict[str, Any]) -> int:
+def _run(
+    project: Project, targets: tuple[str, ...], options: RunOptions, given: dict[str, Any], started_in: str
+) -> int:
     from flowmake.cli.observing import Wishes, confirmer, observers
     from flowmake.cli.output import note
 
@@ -116,11 +120,23 @@ def _run(project: Project, targets: tuple[str, ...], options: RunOptions, given:
     with ExitStack() as stack:
         listeners = observers(project, wishes, stack)
         say = (lambda text: None) if wishes.quiet else note
-        end = project.run(targets, options, listeners, confirmer(), say)
+        end = project.run(targets, options, listeners, confirmer(), say, _invocation(wishes, started_in))
     if end is None:
         say("another flowmake is at work here; skipped")
         return 0
     return end.exit_code
+
+
+def _invocation(wishes: Wishes, started_in: str) -> Invocation | None:
+    """What the same command line may be answered with next time, if it asks for no more than that."""
+    if wishes.verbose or wishes.events:
+        return None
+    from flowmake import fastpath
+    from flowmake.observers.summary import nothing_to_do
+    from flowmake.shortcut import Invocation
+
+    key = fastpath.question(sys.argv[1:], started_in)
+    return Invocation(key, lambda total: "" if wishes.quiet else nothing_to_do(total) + "\n")
 
 
 def _preview(project: Project, targets: tuple[str, ...], options: RunOptions, *, verbose: bool) -> int:

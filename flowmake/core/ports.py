@@ -1,4 +1,4 @@
-"""What the pure rooms need from the world, as small protocols; each has a real adapter and a fake, and one contract suite."""
+"""What the pure rooms need from the world, as small protocols. Each has a real adapter, a fake, a contract suite."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Files(Protocol):
     def is_dir(self, path: str) -> bool: ...
 
     def glob(self, pattern: str) -> list[str]:
-        """Files (never directories, unless the pattern ends in `/`) that match, sorted; state and `.git` folders are left out."""
+        """Files that match (directories if it ends in `/`), sorted; state and `.git` folders are left out."""
         ...
 
     def read(self, path: str) -> bytes:
@@ -46,7 +46,7 @@ class Files(Protocol):
 
 
 class Store(Protocol):
-    """What is remembered from run to run. Loads in bulk; writes are buffered until `flush`, which is one transaction."""
+    """What is remembered from run to run. Loads in bulk; writes wait for `flush`, which is one transaction."""
 
     def traces(self) -> Mapping[str, Trace]: ...
 
@@ -145,7 +145,7 @@ class Executor(Protocol):
     """One way to run tasks. Never blocks but in `close`; knows nothing of graphs, staleness or retries."""
 
     def start(self, work: Work) -> int:
-        """Begin an attempt; the process id (0 where there is none). Failure to start is reported by `poll`, not raised."""
+        """Begin an attempt; the process id, or 0 where there is none. `poll` tells of a failure to start."""
         ...
 
     def poll(self) -> list[Ended]:

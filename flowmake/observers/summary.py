@@ -62,7 +62,7 @@ class Summary:
 
     def _closing(self, end: RunFinished) -> str:
         if end.status == "nothing_to_do":
-            return f"nothing to do: {_all_fresh(end.total)}"
+            return nothing_to_do(end.total)
         counts = ", ".join(self._counts(end)) or "nothing was run"
         word, color = _WORDS[end.status]
         return f"{self._lines.style(word, 'bold', color)} in {duration(end.seconds)}: {counts}"
@@ -75,6 +75,11 @@ class Summary:
 
 
 _WORDS = {"succeeded": ("done", "green"), "failed": ("failed", "red"), "interrupted": ("interrupted", "yellow")}
+
+
+def nothing_to_do(total: int) -> str:
+    """The closing line of a run that found all its tasks fresh."""
+    return f"nothing to do: {_all_fresh(total)}"
 
 
 def _all_fresh(total: int) -> str:

@@ -26,8 +26,9 @@ from flowmake.world.hashing import (
     hash_special,
     unreadable,
 )
+from flowmake.world.looked import Looked
 from flowmake.world.memory import Memory
-from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns
+from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, figures, granularity_ns
 from flowmake.world.trees import TreeHasher
 
 SMALL = 1 << 20
@@ -41,9 +42,10 @@ class DiskFiles:
         self.root = os.path.abspath(root)
         self.cache = StatCache() if cache is None else cache
         self._prefix = self.root.rstrip("/") + "/"
-        self._excluded = frozenset(self._at(path).rstrip("/") for path in exclude)
+        self.excluded = frozenset(self._at(path).rstrip("/") for path in exclude)
         self._memory = Memory()
         self._globber = Globber(self.root, self._is_left_out)
+        self._looked = Looked()
 
     def digest(self, path: str, check: Check = "content") -> str:
         """As in the port. `stat:<size>-<mtime_ns>` and `exists` for the lesser checks."""
@@ -84,16 +86,25 @@ class DiskFiles:
         """As in the port; a dangling symlink counts as a file."""
         return self._globber.glob(pattern)
 
-    def glob_folders(self) -> dict[str, tuple[int, int, int] | None]:
-        """Every folder (absolute) that globs have walked, or missed (None), with its mtime_ns, ctime_ns and inode."""
-        return self._globber.folders
+    def looked_at(self) -> Looked | None:
+        """Everything looked at so far, in the state it was seen in; None where that cannot be told for certain."""
+        looked = self._looked
+        for path, digest in self._memory.items():
+            looked.note(path, digest, self.cache)
+        for path in looked.leaves:
+            looked.note(path, "", self.cache)
+        for folder, state in self._globber.folders.items():
+            looked.note_folder(folder, state is not None)
+        return looked if looked.is_certain else None
 
     def read(self, path: str) -> bytes:
         """As in the port."""
         at = self._at(path)
         try:
-            if not stat.S_ISREG(os.stat(at).st_mode):
+            status = os.stat(at)
+            if not stat.S_ISREG(status.st_mode):
                 raise StateError(f"cannot read `{path}`: not a regular file")
+            self._looked.note_read(path, status)
             with open(at, "rb") as file:
                 return file.read()
         except ValueError as error:
@@ -140,7 +151,7 @@ class DiskFiles:
         return path if path.startswith("/") else self._prefix + path
 
     def _is_left_out(self, path: str) -> bool:
-        return path.endswith("/.git") or path in self._excluded
+        return path.endswith("/.git") or path in self.excluded
 
     def _lesser_digest(self, path: str, check: Check) -> str:
         at = self._at(path)
@@ -151,8 +162,10 @@ class DiskFiles:
         except OSError as error:
             if error.errno not in GONE:
                 raise unreadable(path, error) from error
+            self._looked.absent.add(path)
             link = hash_link(at)
             return "exists" if link and check == "exists" else link
+        self._looked.files[path] = figures(status)
         return "exists" if check == "exists" else f"stat:{status.st_size}-{status.st_mtime_ns}"
 
     def _quick_digest(self, path: str, unknown: dict[str, int] | None = None) -> str | None:
@@ -196,7 +209,8 @@ class DiskFiles:
     def _tree(self, path: str) -> str:
         top = self.root if path in (".", "./") else self._at(path).rstrip("/") or "/"
         big: dict[str, int] = {}
-        hasher = TreeHasher(lambda at, status: self._tree_leaf(at, status, {}, big), self._is_left_out)
+        self._looked.folders.add(top)
+        hasher = TreeHasher(lambda at, status: self._tree_leaf(at, status, {}, big), self._leave_out_of_tree)
         digest = hasher.digest(top)
         if big:
             # The walk has only noted the big ones, for them to be hashed side by side before it is made again.
@@ -204,11 +218,19 @@ class DiskFiles:
             again = TreeHasher(lambda at, status: self._tree_leaf(at, status, known, None), self._is_left_out)
             digest = again.digest(top)
         self._memory.put_tree(path, hasher.saw_link)
+        self._looked.is_certain &= not hasher.saw_link
         return digest
+
+    def _leave_out_of_tree(self, folder: str) -> bool:
+        left_out = self._is_left_out(folder)
+        if not left_out:
+            self._looked.folders.add(folder)
+        return left_out
 
     def _tree_leaf(self, at: str, status: os.stat_result, known: dict[str, str], big: dict[str, int] | None) -> str:
         """The digest of a file in a tree; of a big unknown one only its name if `big` collects those."""
         path = at[len(self._prefix) :] if at.startswith(self._prefix) else at
+        self._looked.leaves.add(path)
         digest = self.cache.get(path, status) or known.get(path)
         if digest is not None:
             return digest

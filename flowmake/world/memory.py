@@ -29,6 +29,13 @@ class Memory:
             return None
         return known[0]
 
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Every path with its digest."""
+        for path in list(self._digests):
+            digest = self.get(path)
+            if digest is not None:
+                yield path, digest
+
     def put(self, path: str, digest: str) -> None:
         self._digests[path] = (digest, self._now)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -22,6 +23,7 @@ class Signals:
     def __init__(self) -> None:
         self.first = 0
         self.count = 0
+        self._raises = False
         self._before: dict[int, Any] = {}
         self._pipe: tuple[int, int] | None = None
         self._wakeup_before = -1
@@ -57,6 +59,17 @@ class Signals:
         self.count += 1
         if not self.first:
             self.first = number
+        if self._raises:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Meanwhile a recorded signal also raises `KeyboardInterrupt`: nothing else ends a wait for the keyboard."""
+        self._raises = True
+        try:
+            yield
+        finally:
+            self._raises = False
 
     def fileno(self) -> int:
         """Readable once a signal came, until `drain`; -1 where signals are not caught."""

@@ -18,11 +18,19 @@ Row = tuple[int, int, int, int, int, int, str]
 LARGEST = (1 << 63) - 1
 """What a database holds in an integer; inodes of some file systems go beyond, and lose their first bit."""
 
+Figures = tuple[int, int, int, int, int]
+"""size, mtime_ns, ctime_ns, inode, mode: whatever happens to a file shows in one of them."""
+
 FINE_NS = 20_000_000
 """No kernel in use stamps times more coarsely than its tick of 10 ms; twice that, to be safe."""
 
 COARSE_NS = 2_000_000_000
 """File systems that keep whole seconds, or every second one (FAT)."""
+
+
+def figures(status: os.stat_result) -> Figures:
+    """The state of a file, to be compared with another time's."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode
 
 
 def granularity_ns(status: os.stat_result) -> int:
@@ -70,6 +78,11 @@ class StatCache:
         ):
             return row[6]
         return None
+
+    def figures(self, path: str) -> Figures | None:
+        """The state of the file whose digest is remembered and trusted."""
+        row = self._rows.get(path)
+        return row[:5] if row is not None and row[5] else None
 
     def put(self, path: str, hashed: Hashed) -> None:
         """Remember the digest of a regular file."""

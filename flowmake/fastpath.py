@@ -1,0 +1,56 @@
+"""This very command found nothing to do, and nothing it looked at has changed: the answer without any judging.
+
+Standard library only. Finds the state folder and asks the snapshot there; everything else is the normal path's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import time
+
+from flowmake import __version__
+from flowmake.world import snapshot
+
+FLOWFILE = "Flowfile"
+STATE = ".flowmake"
+
+
+def run(argv: list[str]) -> int | None:
+    """The exit code, if a snapshot answers the command; else None, and nothing was done."""
+    if argv[:1] != ["run"] or "FLOWMAKE_STATE_DIR" in os.environ:
+        return None
+    folder = os.getcwd()
+    key = question(argv, folder)
+    root = _root(argv, folder)
+    if root is None:
+        return None
+    path = snapshot.path_for(os.path.join(root, STATE), key)
+    message = snapshot.message_if_current(path, key, os.environ, time())
+    if message is None:
+        return None
+    if message:
+        sys.stderr.write(message)
+        sys.stderr.flush()
+    return 0
+
+
+def question(argv: list[str], folder: str) -> bytes:
+    """The key of this command line, called from this folder, in this environment."""
+    return snapshot.key_of(argv, folder, os.environ, __version__)
+
+
+def _root(argv: list[str], folder: str) -> str | None:
+    """The folder of the Flowfile that the arguments mean, searched upwards where they name none."""
+    for index, option in enumerate(argv[:-1]):
+        value = argv[index + 1]
+        if option == "-C":
+            folder = os.path.join(folder, value)
+        elif option in ("-f", "--file"):
+            return os.path.dirname(os.path.join(folder, value))
+    while not os.path.isfile(os.path.join(folder, FLOWFILE)):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+    return folder
