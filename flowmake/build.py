@@ -28,6 +28,9 @@ Listener = Observer | Callable[[Event], object]
 class Project(Workspace):
     """A Flowfile opened for work, with its state. Only `run`, `accept` and `clean` write and take the lock."""
 
+    includes: wiring.Includes | None = None
+    """What include programs printed when the flow was loaded, to be kept by the next run."""
+
     @property
     def store(self) -> Store:
         """What is recorded, for reading."""
@@ -80,7 +83,11 @@ class Project(Workspace):
         listeners = on_event if isinstance(on_event, Sequence) else [on_event]
         observers = [wiring.observer(listener) for listener in listeners]
         with wiring.locked(self.state, options.lock, say) as is_ours:
-            return Run(self, options, observers, confirm, invocation).result(targets) if is_ours else None
+            if not is_ours:
+                return None
+            if self.includes is not None:
+                self.includes.keep()
+            return Run(self, options, observers, confirm, invocation).result(targets)
 
     def accept(
         self, targets: Sequence[str] = (), *, lock: str = "wait", say: Callable[[str], None] | None = None
@@ -101,10 +108,13 @@ class Project(Workspace):
         say: Callable[[str], None] | None = None,
     ) -> list[str]:
         """Remove outputs that flowmake made (`orphans`: those no task makes any more); returns their paths."""
-        from flowmake.upkeep import clean
+        from flowmake.upkeep import clean, removable
 
+        if dry_run:
+            with self.look() as view:
+                return removable(self, view, targets, orphans=orphans)
         with wiring.locked(self.state, lock, say):
-            return clean(self, targets, orphans=orphans, dry_run=dry_run)
+            return clean(self, targets, orphans=orphans)
 
 
 def load(
@@ -130,7 +140,9 @@ def load(
         environ=os.environ,
         params={**wiring.read_params(params_file), **(params or {})},
     )
-    return Project(flow, _below(root), files.looked_at() if params_file is None else None)
+    project = Project(flow, _below(root), files.looked_at() if params_file is None else None)
+    project.includes = includes
+    return project
 
 
 def _below(root: str) -> str:

@@ -37,22 +37,33 @@ def _concrete(graph: Graph, names: Iterable[str]) -> list[str]:
     return [name for name in graph.order(wanted) if name in wanted]
 
 
-def clean(workspace: Workspace, targets: Sequence[str], *, orphans: bool, dry_run: bool) -> list[str]:
+def clean(workspace: Workspace, targets: Sequence[str], *, orphans: bool) -> list[str]:
     """Remove outputs that flowmake made, of the targets (none: of all tasks). Never follows a link."""
     workspace.state.create()
     with closing(wiring.open_store(workspace.state, read_only=False)) as store:
         view = workspace.view(store, wiring.open_files(workspace.flow.root, workspace.state, store))
-        _expand_known(view)
+        paths = removable(workspace, view, targets, orphans=orphans)
+        _remove_all(workspace, paths)
         if orphans:
-            return _clean_orphans(workspace, view, dry_run=dry_run)
-        names = _recorded(view, resolve_targets(view.graph, targets, workspace.here) if targets else view.graph.tasks)
-        made = store.made()
-        paths = [path for name in names for path in _made(view, name, made)]
-        if not dry_run:
-            _remove_all(workspace, paths)
-            for name in names:
+            _forget(view, paths)
+        else:
+            for name in _wanted(workspace, view, targets):
                 store.forget_task(name)
         return paths
+
+
+def removable(workspace: Workspace, view: View, targets: Sequence[str], *, orphans: bool) -> list[str]:
+    """What `clean` would remove."""
+    _expand_known(view)
+    if orphans:
+        return find_orphans(view)
+    made = view.store.made()
+    return [path for name in _wanted(workspace, view, targets) for path in _made(view, name, made)]
+
+
+def _wanted(workspace: Workspace, view: View, targets: Sequence[str]) -> list[str]:
+    names = resolve_targets(view.graph, targets, workspace.here) if targets else view.graph.tasks
+    return _recorded(view, names)
 
 
 def _expand_known(view: View) -> None:
@@ -113,14 +124,6 @@ def note_orphans(workspace: Workspace, view: View, *, remove: bool) -> tuple[str
     if known != set(orphans):
         view.store.name_orphans(orphans)
     return tuple(path for path in orphans if path not in known)
-
-
-def _clean_orphans(workspace: Workspace, view: View, *, dry_run: bool) -> list[str]:
-    orphans = find_orphans(view)
-    if not dry_run:
-        _remove_all(workspace, orphans)
-        _forget(view, orphans)
-    return orphans
 
 
 def _forget(view: View, orphans: Sequence[str]) -> None:

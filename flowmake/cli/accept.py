@@ -15,10 +15,11 @@ from flowmake.cli.table import help_of
 @flow_options
 @click.pass_context
 def command(ctx: click.Context, targets: tuple[str, ...]) -> int:
+    from flowmake.cli.observing import default_lock
     from flowmake.cli.output import note, say
     from flowmake.core.text import counted, safe_line
 
-    accepted = open_project(ctx).accept(targets)
+    accepted = open_project(ctx).accept(targets, lock=default_lock(), say=note)
     for name in accepted:
         say(safe_line(name))
     note(f"{counted(len(accepted), 'task')} accepted as fresh")

@@ -18,13 +18,15 @@ from flowmake.cli.table import help_of
 @flow_options
 @click.pass_context
 def command(ctx: click.Context, targets: tuple[str, ...], orphans: bool, dry_run: bool) -> int:
+    from flowmake.cli.observing import default_lock
     from flowmake.cli.output import note, say
     from flowmake.core.errors import UsageError
     from flowmake.core.text import counted, safe_line
 
     if orphans and targets:
         raise UsageError("`--orphans` takes no targets", "orphans belong to no task any more")
-    removed = open_project(ctx).clean(targets, orphans=orphans, dry_run=dry_run)
+    project = open_project(ctx)
+    removed = project.clean(targets, orphans=orphans, dry_run=dry_run, lock=default_lock(), say=note)
     for path in removed:
         say(safe_line(path))
     note(f"{counted(len(removed), 'path')} {'would be removed' if dry_run else 'removed'}")
