@@ -65,7 +65,7 @@ class Oracle:
     # -- the project on disk ---------------------------------------------------------------------------------
 
     def write_flowfile(self) -> None:
-        lines = ['[flow]', 'shell = ["sh", "-c"]']
+        lines = ["[flow]", 'shell = ["sh", "-c"]']
         for spec in self.specs.values():
             lines += [
                 f"[tasks.{spec.name}]",
@@ -74,7 +74,17 @@ class Oracle:
                 f"needs = {_toml(spec.needs)}",
                 f"run = '''{spec.command}'''",
             ]
-        (self.root / "Flowfile").write_text("\n".join(lines) + "\n")
+        text = "\n".join(lines) + "\n"
+        flowfile = self.root / "Flowfile"
+        if not flowfile.exists() or flowfile.read_text() != text:
+            flowfile.write_text(text)
+
+    def opinion(self) -> set[str]:
+        """Which tasks would have to run now, changing nothing."""
+        before = dict(self.records)
+        had_to_run, _ = self.run()
+        self.records = before
+        return had_to_run
 
     def clean_copy(self, target: Path) -> Oracle:
         """The same project with only what the user wrote: no outputs, no state."""

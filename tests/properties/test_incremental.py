@@ -6,19 +6,30 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from time import time
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 import flowmake
 from flowmake.core.events import Event, TaskFinished
+from flowmake.shortcut import Invocation
+from flowmake.world import snapshot
 from tests.properties.oracle import Oracle, Spec
 
 SOURCES = ("src/a", "src/b", "src/c", "dir/x", "dir/y")
 EXTRA = ("src/new1", "src/new2", "dir/z")
 MOST_TASKS = 7
+INVOCATION = Invocation(b"any", str)
 
 
 class Ran:
@@ -137,11 +148,19 @@ class Edits(RuleBasedStateMachine):
         had_to_run, made = self.oracle.run()
         ran = Ran()
         project = flowmake.load(self.root)
-        end = project.run(options=flowmake.RunOptions(jobs=jobs), on_event=ran)
+        end = project.run(options=flowmake.RunOptions(jobs=jobs), on_event=ran, invocation=INVOCATION)
         assert end is not None
         assert end.exit_code == 0
         assert ran.ends == dict.fromkeys(had_to_run, "succeeded")
         assert {path: (self.root / path).read_bytes() for path in made} == made
+
+    @rule()
+    def snapshot_agrees(self) -> None:
+        """The fast path never says "nothing to do" where something has to run."""
+        self.oracle.write_flowfile()
+        path = snapshot.path_for(str(self.root / ".flowmake"), INVOCATION.key)
+        if snapshot.message_if_current(path, INVOCATION.key, os.environ, time()) is not None:
+            assert self.oracle.opinion() == set()
 
     @rule()
     def preview_agrees(self) -> None:
@@ -151,9 +170,7 @@ class Edits(RuleBasedStateMachine):
         self.oracle.write_flowfile()
         plan = flowmake.load(self.root).plan()
         verdicts = {judged.task.name: judged.verdict for judged in plan.tasks()}
-        before = dict(self.oracle.records)
-        had_to_run, _ = self.oracle.run()
-        self.oracle.records = before
+        had_to_run = self.oracle.opinion()
         assert {name for name, verdict in verdicts.items() if isinstance(verdict, Stale)} <= had_to_run
         assert not {name for name, verdict in verdicts.items() if isinstance(verdict, Fresh)} & had_to_run
 
