@@ -28,7 +28,8 @@ def _name(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_page(page: Path, tmp_path: Path) -> None:
     (home := tmp_path / "home").mkdir()
-    assert "\n\n".join(Page(page, tmp_path, bare_environ(home)).mismatches()) == ""
+    mismatches = Page(page, tmp_path, bare_environ(home)).mismatches()
+    assert not mismatches, "\n\n".join(mismatches)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
