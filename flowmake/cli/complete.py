@@ -118,8 +118,8 @@ def _candidates(graph: Graph, incomplete: str) -> Iterator[tuple[str, str]]:
 
 def _names(graph: Graph, incomplete: str) -> Iterator[tuple[str, str]]:
     """Declared names; instances only once an `@` is typed, as there may be thousands."""
-    for name, declaration in graph.flow.declarations.items():
-        yield name, declaration.description
+    for name in graph.flow.declarations:
+        yield name, graph.tasks[name].description
     if "@" in incomplete:
         group = incomplete.partition("@")[0]
         yield from ((name, "") for name in graph.groups.get(group, ()))

@@ -41,7 +41,7 @@ def _listed(declaration: Declaration, graph: Graph) -> TaskListed:
     instances = None if name in graph.fanouts else list(graph.groups.get(name, (name,)))
     return TaskListed(
         task=name,
-        description=declaration.description,
+        description=graph.tasks[name].description,
         tags=list(declaration.tags),
         action=declaration.kind,
         foreach=list(declaration.foreach.keys) if declaration.foreach is not None else [],

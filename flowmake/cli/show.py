@@ -72,7 +72,7 @@ def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) ->
     declared = task.declared
     return TaskShown(
         task=task.name,
-        description=declared.description,
+        description=task.description,
         tags=list(declared.tags),
         action=declared.kind,
         command=judgement.facts.recipe.text if judgement.facts.recipe is not None else None,

@@ -43,6 +43,19 @@ def concrete(declaration: Declaration, keys: Mapping[str, Any], flow: Flow) -> T
     return _Expander(declaration, flow).task(dict(keys))
 
 
+def group(declaration: Declaration, members: tuple[str, ...], flow: Flow) -> Task:
+    """The name that stands for all instances of a declaration; its description has `…` where they differ."""
+    known = flow_context(flow) | {"task": {"name": declaration.name}, "env": {**flow.env, **declaration.env}}
+    varying: dict[str, Any] = dict.fromkeys(templates.names(declaration.description), "…")
+    try:
+        place = declaration.place.at("description")
+        description = templates.render(declaration.description, varying | known, place)
+    except FlowfileError:  # filters may want a number; what is wrong with an instance is told there
+        description = declaration.description
+    nameless = Declaration(declaration.name, declaration.place, tags=declaration.tags, include=declaration.include)
+    return Task(declaration.name, nameless, needs=members, description=description)
+
+
 class _Column(Generic[E]):
     """The entries of one field: those without templates settled once and for all, the others once for each instance."""
 
@@ -126,8 +139,9 @@ class _Expander:
             self._outputs.settled(context, problems),
             self._needs.settled(context, problems),
             self._after.settled(context, problems),
-            self._pool(problems),
+            self._rendered(declared.pool, "pool", problems),
             self._resources(problems),
+            self._rendered(declared.description, "description", problems),
         )
         if problems:
             raise FlowfileError(problems)
@@ -143,9 +157,9 @@ class _Expander:
                 known[name] = templates.render(text, before, place.at(name))
         return known
 
-    def _pool(self, problems: list[Problem]) -> str:
+    def _rendered(self, text: str, field: str, problems: list[Problem]) -> str:
         try:
-            return templates.render(self._declared.pool, self._context, self._declared.place.at("pool"))
+            return templates.render(text, self._context, self._declared.place.at(field))
         except FlowfileError as error:
             problems += error.problems
             return ""

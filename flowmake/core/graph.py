@@ -187,7 +187,7 @@ class Graph:
             self._problems.extend(template_problems(declaration))
             self.fanouts[declaration.name] = upstream
             self._fanout_outputs[declaration.name] = _made_by(declaration)
-            self.tasks[declaration.name] = _group(declaration, ())
+            self.tasks[declaration.name] = expand.group(declaration, (), self.flow)
             self.groups[declaration.name] = ()
             return
         tasks = self._expand(declaration)
@@ -227,7 +227,7 @@ class Graph:
     def _set_group(self, name: str, tasks: Sequence[Task]) -> None:
         names = tuple(task.name for task in tasks)
         self.groups[name] = names
-        self.tasks[name] = _group(self.flow.declarations[name], names)
+        self.tasks[name] = expand.group(self.flow.declarations[name], names, self.flow)
         if name not in self._upstream:
             self._upstream[name] = names
 
@@ -373,17 +373,6 @@ def _without_own_outputs(declaration: Declaration, flow: Flow, sources: _Known) 
         if sources.hidden:
             return expand.expand(declaration, flow, sources)
     return tasks
-
-
-def _group(declaration: Declaration, members: tuple[str, ...]) -> Task:
-    group = Declaration(
-        declaration.name,
-        declaration.place,
-        description=declaration.description,
-        tags=declaration.tags,
-        include=declaration.include,
-    )
-    return Task(declaration.name, group, needs=members)
 
 
 def _entry_key(task: Task, entry: Input, index: int) -> tuple[str | int, ...]:

@@ -174,6 +174,7 @@ class Task(Struct, frozen=True):
     after: tuple[str, ...] = ()
     pool: str = ""
     resources: dict[str, int] = field(default_factory=dict)
+    description: str = ""
 
     @property
     def is_group(self) -> bool:

@@ -158,7 +158,7 @@ class Attempts:
                 pid=pid,
                 command=running.command,
                 log=running.log,
-                description=task.declared.description,
+                description=task.description,
                 estimate=trace.seconds if trace is not None else None,
                 console=task.declared.console,
             )

@@ -145,7 +145,7 @@ def _node(graph: GraphLike, unit: str, members: list[str], known: Known, options
         counts={status: counts[status] for status in STATUSES if counts[status]},
         outputs=tuple(output.path for name in concrete for output in graph.tasks[name].outputs),
         command=known.commands.get(first.name) or command_text(first),
-        description=task.declared.description,
+        description=task.description,
         cluster=_cluster(first, options.cluster),
         expandable=unit in graph.fanouts,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowmake.core.errors import FlowfileError
-from flowmake.core.expand import concrete, expand
+from flowmake.core.expand import concrete, expand, group
 from flowmake.core.model import Declaration, Flow, Foreach, Input, KeySource, Output, Task
 from flowmake.core.patterns import compile_pattern
 from flowmake.core.source import Place
@@ -107,6 +107,27 @@ def test_variables_may_be_templates_themselves() -> None:
     assert found.inputs == (Input("build/x/own"),)
     with pytest.raises(FlowfileError, match="`env` has no `LATER`"):
         tasks(foreach=over(k=["x"]), inputs=(Input("{{ env.LATER }}"),), env=env)
+
+
+def test_a_description_tells_of_the_instance_and_for_the_whole_leaves_a_gap() -> None:
+    text = "Month {{ month }} in {{ params.out }}, for {{ task.name }}"
+    declaration = Declaration("t", PLACE, description=text, foreach=over(month=[1, 2]))
+    found = expand(declaration, FLOW, NoFiles())
+    assert [task.description for task in found] == ["Month 1 in build, for t@1", "Month 2 in build, for t@2"]
+    whole = group(declaration, ("t@1", "t@2"), FLOW)
+    assert (whole.description, whole.needs, whole.is_group) == ("Month … in build, for t", ("t@1", "t@2"), True)
+
+
+def test_a_description_that_reckons_with_its_keys_is_shown_for_the_whole_as_written() -> None:
+    declaration = Declaration("t", PLACE, description="{{ month - 1 }} before", foreach=over(month=[1]))
+    assert [task.description for task in expand(declaration, FLOW, NoFiles())] == ["0 before"]
+    assert group(declaration, ("t@1",), FLOW).description == "{{ month - 1 }} before"
+
+
+def test_a_description_may_not_mention_what_there_is_not() -> None:
+    with pytest.raises(FlowfileError) as caught:
+        task(description="{{ mnth }}")
+    assert caught.value.problems[0].places == (PLACE.at("description"),)
 
 
 def test_what_does_not_vary_is_shared() -> None:

@@ -37,8 +37,8 @@ class SmallGraph:
         for name, value in zip(names, source.values or (), strict=True):
             self._add(name, declaration, {key: value})
         self.groups[declaration.name] = names
-        group = Declaration(declaration.name, declaration.place, description=declaration.description)
-        self.tasks[declaration.name] = Task(declaration.name, group, needs=names)
+        group = Declaration(declaration.name, declaration.place)
+        self.tasks[declaration.name] = Task(declaration.name, group, needs=names, description=declaration.description)
 
     def _add(self, name: str, declared: Declaration, keys: dict[str, Any]) -> None:
         def path(text: str) -> str:
@@ -46,7 +46,8 @@ class SmallGraph:
 
         inputs = tuple(Input(path(entry.path), entry.kind) for entry in declared.inputs)
         outputs = tuple(Output(path(entry.path), entry.kind) for entry in declared.outputs)
-        self.tasks[name] = Task(name, declared, keys, inputs, outputs, declared.needs, declared.after)
+        told = {"description": declared.description}
+        self.tasks[name] = Task(name, declared, keys, inputs, outputs, declared.needs, declared.after, **told)
 
     def producer(self, path: str) -> str | None:
         around = (task for made, task in self.made.items() if made.endswith("/") and path.startswith(made))
