@@ -45,12 +45,16 @@ class Evidence:
         self._traces = store.traces()
         self._attempts = store.attempts()
         self._recorded: dict[str, Trace] = {}
+        self._last: tuple[str, Trace | None] | None = None
         self._lists: dict[str, tuple[str, ...]] = {}
 
     # -- the past ----------------------------------------------------------------------------------------------
 
     def trace(self, name: str) -> Trace | None:
-        return self._recorded.get(name) or self._traces.get(name)
+        if self._last is None or self._last[0] != name:
+            # Stores decode a trace each time it is asked for, and one task's is asked for several times in a row.
+            self._last = (name, self._recorded.get(name) or self._traces.get(name))
+        return self._last[1]
 
     def attempt(self, name: str) -> Attempt | None:
         return self._attempts.get(name)
@@ -58,6 +62,7 @@ class Evidence:
     def remember(self, trace: Trace) -> None:
         """Use this trace, just recorded, from now on."""
         self._recorded[trace.task] = trace
+        self._last = None
 
     # -- upstreams learnt late ---------------------------------------------------------------------------------
 
