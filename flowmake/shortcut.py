@@ -14,7 +14,7 @@ from flowmake.core.graph import Graph
 from flowmake.core.model import Task
 from flowmake.core.plan import Demand, preview
 from flowmake.core.ports import Store
-from flowmake.workspace import Workspace
+from flowmake.workspace import Workspace, reveal
 from flowmake.world import snapshot
 from flowmake.world.files import DiskFiles
 from flowmake.world.looked import Looked
@@ -39,6 +39,9 @@ def remember(
         wiring.wait_out_tick()
         files = wiring.open_files_again(files)
     view = workspace.view(store, files)
+    reveal(view, demand.targets)
+    if any(name not in view.graph.tasks for name in demand.targets):
+        return False
     plan = preview(view.graph, view.evidence, demand)
     if not plan.is_fresh:
         return False

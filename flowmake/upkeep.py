@@ -11,7 +11,7 @@ from flowmake.core.errors import StateError
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, preview, resolve_targets
 from flowmake.engine.outputs import remove
-from flowmake.workspace import View, Workspace
+from flowmake.workspace import View, Workspace, reveal
 from flowmake.world import snapshot
 
 
@@ -21,6 +21,7 @@ def accept(workspace: Workspace, targets: Sequence[str]) -> list[str]:
     with closing(wiring.open_store(workspace.state, read_only=False)) as store:
         files = wiring.open_files(workspace.flow.root, workspace.state, store)
         view = workspace.view(store, files)
+        reveal(view, targets)
         names = _concrete(view.graph, resolve_targets(view.graph, targets, workspace.here))
         snapshot.clear(workspace.state.path)
         for name in names:

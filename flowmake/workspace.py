@@ -83,11 +83,19 @@ class Workspace:
 
     def demand(self, view: View, targets: Sequence[str], options: RunOptions) -> Demand:
         """What the targets and options ask for. Raises `UsageError`."""
+        reveal(view, (*targets, *options.force_tasks))
         names = resolve_targets(view.graph, targets, self.here)
         if options.failed:
             names = tuple(_not_succeeded(view, Demand(names)))
         forced = resolve_targets(view.graph, options.force_tasks, self.here) if options.force_tasks else ()
         return Demand(names, options.only, options.force, frozenset(forced))
+
+
+def reveal(view: View, targets: Sequence[str]) -> None:
+    """Expand the fan-outs whose source is fresh, where a target may mean one of their instances."""
+    graph = view.graph
+    if graph.fanouts and any(target not in graph.tasks for target in targets):
+        preview(graph, view.evidence, Demand(tuple(graph.fanouts)))
 
 
 def _not_succeeded(view: View, wanted: Demand) -> Iterator[str]:

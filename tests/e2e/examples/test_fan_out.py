@@ -67,3 +67,18 @@ def test_a_part_that_fails_keeps_the_others(airports: Any) -> None:
     done = airports.project.run("run", "-q", "-k")
     assert "failed: `distances@WY`" in done.stderr
     assert "ValueError: could not convert string to float: 'north'" in done.stderr
+
+
+def test_a_single_part_can_be_asked_for_once_it_is_known(airports: Any) -> None:
+    assert airports.run("distances@WY") == {}
+    assert airports.run("--force-task", "distances@WY", "distances@W*") == {"distances@WY": "succeeded"}
+    (airports.root / "distances/WY.json").unlink()
+    (airports.root / "distances/AK.json").unlink()
+    assert airports.run("distances/WY.json") == {"distances@WY": "succeeded"}
+    assert airports.project.run("why", "distances@WY").stdout.startswith("distances@WY: fresh, judged by\n")
+    assert airports.run() == {"distances@AK": "succeeded"}, "the same as it was"
+    done = airports.project.run("run", "--set", "at_least=50", "distances@WY")
+    assert (done.code, done.stderr) == (
+        2,
+        "error: `distances@WY` is not known before `split` has run\nhint: ask for `distances`, which means all of them\n",
+    )
