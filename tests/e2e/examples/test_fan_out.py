@@ -78,7 +78,5 @@ def test_a_single_part_can_be_asked_for_once_it_is_known(airports: Any) -> None:
     assert airports.project.run("why", "distances@WY").stdout.startswith("distances@WY: fresh, judged by\n")
     assert airports.run() == {"distances@AK": "succeeded"}, "the same as it was"
     done = airports.project.run("run", "--set", "at_least=50", "distances@WY")
-    assert (done.code, done.stderr) == (
-        2,
-        "error: `distances@WY` is not known before `split` has run\nhint: ask for `distances`, which means all of them\n",
-    )
+    assert done.code == 2
+    assert done.stderr.startswith("error: `distances@WY` is not known before `split` has run\n")
