@@ -62,7 +62,8 @@ def _row(task: TaskStatus, judgement: Judgement) -> list[str]:
     from flowmake.core.text import duration
     from flowmake.views.reasons import verdict_lines
 
-    lines = [] if isinstance(judgement.verdict, Fresh) else verdict_lines(judgement.verdict)
+    settled = isinstance(judgement.verdict, Fresh) or task.state == "running"
+    lines = [] if settled else verdict_lines(judgement.verdict)
     why = lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "") if lines else ""
     return [
         task.task,

@@ -311,6 +311,8 @@ class Evidence:
         assert facts.recipe is not None
         outputs = {path: self.files.digest(path) for path in self.output_paths(task)}
         missing = [path for path, digest in outputs.items() if digest == ABSENT]
+        globs = [output.path for output in task.outputs if output.kind == "glob"]
+        missing += [glob for glob in globs if not self.files.glob(glob)]
         if missing:
             raise StateError(f"cannot accept `{name}`: its output `{missing[0]}` does not exist")
         base = Trace(name, facts.recipe.text, facts.recipe.env, facts.inputs, outputs, self._now(), 0.0, "")

@@ -38,6 +38,8 @@ def test_a_second_run_may_be_skipped(busy: Any) -> None:
 def test_looking_needs_no_lock(busy: Any) -> None:
     done = busy.run("status")
     assert (done.code, done.stderr) == (0, "1 task: 1 running\n")
+    assert done.stdout.splitlines()[1].split()[:2] == ["slow", "running"]
+    assert done.stdout.rstrip("\n").endswith(" -")
     assert busy.run("log", "slow").stdout == "begun\n"
     assert busy.run("history").stdout.splitlines()[1].split()[4:5] == ["running"]
     assert "note     lock: held: a flowmake is at work in this root\n" in busy.run("doctor").stdout

@@ -28,6 +28,13 @@ def test_accept_needs_the_outputs(letters: Any) -> None:
     assert done.stderr == "error: cannot accept `upper`: its output `upper.txt` does not exist\n"
 
 
+def test_accept_needs_a_match_of_an_output_glob(project: Any) -> None:
+    project.flowfile('[tasks.split]\noutputs = ["parts/*.txt"]\nrun = "mkdir -p parts; touch parts/1.txt"\n')
+    done = project.run("accept", "split")
+    assert (done.code, done.stdout) == (4, "")
+    assert done.stderr == "error: cannot accept `split`: its output `parts/*.txt` does not exist\n"
+
+
 def test_clean_removes_what_flowmake_made_and_nothing_else(built: Any) -> None:
     built.write("part3.txt", "mine\n")
     done = built.run("clean")
