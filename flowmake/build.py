@@ -11,10 +11,10 @@ from flowmake.core.errors import UsageError
 from flowmake.core.events import Event, RunFinished
 from flowmake.core.flowfile import load_flow
 from flowmake.core.graph import Graph
-from flowmake.core.plan import Judgement, Plan, check_inputs, needed, preview
+from flowmake.core.plan import Judgement, Plan, needed, preview
 from flowmake.core.ports import Observer, Store
 from flowmake.shortcut import Invocation
-from flowmake.workspace import RunOptions, Workspace
+from flowmake.workspace import RunOptions, Workspace, check
 
 __all__ = ["Confirm", "Listener", "Project", "RunOptions", "load"]
 
@@ -52,7 +52,7 @@ class Project(Workspace):
         """
         with self.look() as view:
             demand = self.demand(view, targets, options)
-            check_inputs(view.graph, view.files, needed(view.graph, demand))
+            check(view, needed(view.graph, demand))
             return preview(view.graph, view.evidence, demand)
 
     def why(self, target: str) -> Judgement:

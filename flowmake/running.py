@@ -12,13 +12,13 @@ from flowmake import upkeep, wiring
 from flowmake.core.errors import FlowfileError, FlowmakeError, Problem, UsageError
 from flowmake.core.events import Event, Notice, RunFinished, RunStarted
 from flowmake.core.model import RunRecord, TaskRecord
-from flowmake.core.plan import Demand, check_inputs, needed
+from flowmake.core.plan import Demand, needed
 from flowmake.core.ports import Observer, Store
 from flowmake.engine.attempts import Attempts, Session
 from flowmake.engine.limits import Limits
 from flowmake.engine.scheduler import Outcome, Policy, Scheduler
 from flowmake.shortcut import Invocation, remember
-from flowmake.workspace import RunOptions, View, Workspace
+from flowmake.workspace import RunOptions, View, Workspace, check
 from flowmake.world import snapshot
 from flowmake.world.files import DiskFiles
 
@@ -57,7 +57,7 @@ class Run:
             view = workspace.view(store, files)
             demand = workspace.demand(view, targets, self._options)
             names = needed(view.graph, demand)
-            check_inputs(view.graph, view.files, names)
+            check(view, names)
             _check_executors(view, names, self._options.executor)
             self._observers += self._own_observers(view)
             for text in [*store.notices, *self._bury_dead_runs(view)]:
@@ -88,17 +88,17 @@ class Run:
     def _own_observers(self, view: View) -> list[Observer]:
         workspace, flow = self._workspace, self._workspace.flow
         hooks = {
-            task.name: (task.declared.on_success, task.declared.on_failure)
-            for task in view.graph.tasks.values()
-            if task.declared.on_success or task.declared.on_failure
+            declared.name: (declared.on_success, declared.on_failure)
+            for declared in flow.declarations.values()
+            if declared.on_success or declared.on_failure
         }
         log = wiring.run_log(workspace.state.events(self._id), self._say)
         if not hooks and not any(
             (flow.hooks.on_success, flow.hooks.on_failure, flow.hooks.on_recovery, flow.hooks.finally_)
         ):
             return [log]
-        last = view.store.runs(1)
-        failed = bool(last) and last[0].status != "succeeded"
+        ends = (run.status for run in view.store.runs(20) if run.status not in ("interrupted", "running"))
+        failed = next(ends, "") == "failed"
         return [log, wiring.hooks(flow, hooks, workspace.environ, self._say, failed)]
 
     # -- the run itself ----------------------------------------------------------------------------------------
@@ -110,8 +110,6 @@ class Run:
             wiring.signals() as signals,
             wiring.jobserver(workspace.flow, self._jobs, workspace.state, workspace.environ) as slots,
         ):
-            if slots.notice:
-                self._say(slots.notice)
             if slots.notice:
                 self._say(slots.notice)
             executors = wiring.executors(limits.jobs, slots.pass_fds)

@@ -9,11 +9,13 @@ from contextlib import closing, contextmanager
 from msgspec import Struct
 
 from flowmake import wiring
+from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Flow
-from flowmake.core.plan import Demand, needed, preview, resolve_targets
+from flowmake.core.plan import Demand, check_inputs, needed, preview, resolve_targets
 from flowmake.core.ports import Files, Store
+from flowmake.core.rehearsal import rehearse
 from flowmake.world.looked import Looked
 
 
@@ -96,6 +98,21 @@ def reveal(view: View, targets: Sequence[str]) -> None:
     graph = view.graph
     if graph.fanouts and any(target not in graph.tasks for target in targets):
         preview(graph, view.evidence, Demand(tuple(graph.fanouts)))
+
+
+def check(view: View, names: Sequence[str]) -> None:
+    """Find what is wrong with these tasks before any of them runs. Raises `FlowfileError` with all of it."""
+    problems: list[Problem] = []
+    try:
+        check_inputs(view.graph, view.files, names)
+    except FlowfileError as error:
+        problems += error.problems
+    try:
+        rehearse(view.graph, names)
+    except FlowfileError as error:
+        problems += error.problems
+    if problems:
+        raise FlowfileError(problems)
 
 
 def _not_succeeded(view: View, wanted: Demand) -> Iterator[str]:

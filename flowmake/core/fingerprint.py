@@ -30,12 +30,13 @@ class Paths:
         outputs: Iterable[tuple[str, str]],
         needs: Callable[[], Mapping[str, Any]],
     ) -> None:
-        self.inputs = _path_list(inputs)
-        self.outputs = _path_list(outputs)
+        self.inputs = path_list(inputs)
+        self.outputs = path_list(outputs)
         self.needs = needs
 
 
-def _path_list(pairs: Iterable[tuple[str, str]]) -> templates.PathList:
+def path_list(pairs: Iterable[tuple[str, str]]) -> templates.PathList:
+    """(path, group name) pairs as what templates see; an empty name is no group."""
     pairs = list(pairs)
     groups: dict[str, list[str]] = {}
     for path, name in pairs:
@@ -138,8 +139,8 @@ def recipe(renderer: Renderer, task: Task, tracked: Mapping[str, str | None], mo
     """
     declared = task.declared
     environment = renderer.environment()
-    digests = {name: text_digest(value) for name, value in environment.items()}
-    digests |= {name: "" if value is None else text_digest(value) for name, value in tracked.items()}
+    digests = {name: "" if value is None else text_digest(value) for name, value in tracked.items()}
+    digests |= {name: text_digest(value) for name, value in environment.items()}
     argv, cwd, args = renderer.argv(), renderer.cwd(), renderer.args() if declared.kind == "call" else {}
     call = declared.action if declared.kind == "call" and isinstance(declared.action, str) else ""
     return Recipe(
@@ -170,6 +171,8 @@ def _lines(
         yield "wrapper: " + json.dumps(declared.wrapper)
     if cwd:
         yield f"cwd: {cwd}"
+    if declared.depfile:
+        yield "depfile: " + renderer.plain(declared.depfile, declared.place.at("depfile"))
 
 
 def identity(made_by: Recipe, inputs: Mapping[str, str]) -> str:

@@ -1,0 +1,67 @@
+"""Renders every action once before anything runs, so that a misspelt name is found at once. Keeps no result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, SupportsIndex, cast
+
+from flowmake.core import fingerprint
+from flowmake.core.errors import FlowfileError, Problem
+from flowmake.core.fingerprint import Paths, Renderer
+from flowmake.core.graph import Graph
+from flowmake.core.model import Input, Output, Task
+from flowmake.core.templates import PathList
+
+STAND_IN = "path"
+
+
+class _Unknown(PathList):
+    """Paths not known yet: whichever is asked for by index, there may be one. Groups are known by their names."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Any:
+        return STAND_IN if isinstance(key, SupportsIndex) else cast("Any", super().__getitem__(key))
+
+
+def rehearse(graph: Graph, names: Iterable[str]) -> None:
+    """Render the actions of these tasks, of one instance for each declaration, with stand-ins for unknown paths.
+
+    Raises `FlowfileError` with all that cannot be rendered.
+    """
+    seen: set[str] = set()
+    problems: dict[Problem, None] = {}
+    for name in names:
+        task = graph.tasks[name]
+        if task.is_group or task.declared.name in seen:
+            continue
+        seen.add(task.declared.name)
+        try:
+            renderer = Renderer(graph.flow, task, _Rehearsed(graph, task))
+            fingerprint.recipe(renderer, task, {})
+            renderer.plain(task.declared.depfile, task.declared.place.at("depfile"))
+        except FlowfileError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        raise FlowfileError(list(problems))
+
+
+class _Rehearsed(Paths):
+    def __init__(self, graph: Graph, task: Task) -> None:
+        super().__init__((), (), lambda: _needs(graph, task))
+        self.inputs = _paths(task.inputs)
+        self.outputs = _paths(task.outputs)
+
+
+def _paths(entries: Iterable[Input | Output]) -> PathList:
+    pairs = [(entry.path, entry.name) for entry in entries if entry.kind != "exclude"]
+    if all(entry.kind == "path" for entry in entries):
+        return fingerprint.path_list(pairs)
+    groups = {name: _Unknown([STAND_IN]) for _, name in pairs if name}
+    found = _Unknown([STAND_IN])
+    found.groups = dict(groups)
+    return found
+
+
+def _needs(graph: Graph, task: Task) -> Mapping[str, Any]:
+    return {name: {"outputs": _Unknown([STAND_IN])} for name in task.needs if name in graph.tasks}
