@@ -97,8 +97,8 @@ class Run:
             (flow.hooks.on_success, flow.hooks.on_failure, flow.hooks.on_recovery, flow.hooks.finally_)
         ):
             return [log]
-        ends = (run.status for run in view.store.runs(20) if run.status not in ("interrupted", "running"))
-        failed = next(ends, "") == "failed"
+        last = view.store.runs(1)
+        failed = bool(last) and last[0].status != "succeeded"
         return [log, wiring.hooks(flow, hooks, workspace.environ, self._say, failed)]
 
     # -- the run itself ----------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ VERSION = 1
 class Hooks:
     """Calls hooks one after the other on a thread of their own, so that a slow one does not hold up the run.
 
-    `tasks` maps tasks to their `(on_success, on_failure)`; `previous_failed` says that the run before this one
+    `tasks` maps tasks (those of a `foreach` all together) to their `(on_success, on_failure)`; `previous_failed` says that the run before this one
     failed. What goes wrong with a hook is said to `report` and has no other consequence.
     """
 
@@ -75,7 +75,7 @@ class Hooks:
         failed = event.status in BAD
         if failed and not event.allowed:
             self._failed.append(facts)
-        on_success, on_failure = self._tasks.get(event.task, ("", ""))
+        on_success, on_failure = self._tasks.get(event.task.partition("@")[0], ("", ""))
         which, command = ("on_failure", on_failure) if failed else ("on_success", on_success)
         self._call(f"`{which}` of `{safe_line(event.task)}`", command, {**self._summary, **facts})
 

@@ -115,6 +115,12 @@ def test_the_summary_says_it_all(run: Any) -> None:
     ]
 
 
+def test_instances_share_the_hooks_of_their_task(run: Any) -> None:
+    some = [GOOD | {"task": "a@1"}, BAD | {"task": "a@2,x"}]
+    shell, _ = run(Declared(), "failed", *some, tasks={"a": ("a-good", "a-bad")})
+    assert shell.commands() == ["a-good", "a-bad"]
+
+
 def test_tasks_have_hooks_of_their_own(run: Any) -> None:
     tasks = {"a": ("a-good", "a-bad"), "b": ("", "b-bad"), "c": ("c-good", "c-bad")}
     shell, told = run(Declared(), "failed", GOOD, BAD, FRESH, tasks=tasks)
