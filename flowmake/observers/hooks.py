@@ -23,8 +23,9 @@ VERSION = 1
 class Hooks:
     """Calls hooks one after the other on a thread of their own, so that a slow one does not hold up the run.
 
-    `tasks` maps tasks (those of a `foreach` all together) to their `(on_success, on_failure)`; `previous_failed` says that the run before this one
-    failed. What goes wrong with a hook is said to `report` and has no other consequence.
+    `tasks` maps tasks (the instances of a `foreach` all together) to their `(on_success, on_failure)`;
+    `previous_failed` says that the run before this one failed. What goes wrong with a hook is said to `report` and has
+    no other consequence.
     """
 
     def __init__(
