@@ -97,7 +97,7 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> int:
     from flowmake.build import RunOptions
-    from flowmake.cli.observing import default_lock, tick
+    from flowmake.cli.observing import Wishes, default_lock, tick
 
     if given["keep_going"] and given["fail_fast"]:
         raise click.UsageError("`--keep-going` and `--fail-fast` contradict each other", ctx)
@@ -107,35 +107,38 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> in
     project = open_project(ctx)
     if given["dry_run"]:
         return _preview(project, targets, options, verbose=given["verbose"])
-    return _run(project, targets, options, given, started_in(ctx))
+    wishes = Wishes(**{name: given[name] for name in Wishes.__struct_fields__})
+    return _run(project, targets, options, wishes, _invocation(ctx, wishes))
 
 
 def _run(
-    project: Project, targets: tuple[str, ...], options: RunOptions, given: dict[str, Any], started_in: str
+    project: Project, targets: tuple[str, ...], options: RunOptions, wishes: Wishes, invocation: Invocation | None
 ) -> int:
-    from flowmake.cli.observing import Wishes, confirmer, observers
+    from flowmake.cli.observing import confirmer, observers
     from flowmake.cli.output import note
 
-    wishes = Wishes(**{name: given[name] for name in Wishes.__struct_fields__})
     with ExitStack() as stack:
         listeners = observers(project, wishes, stack)
         say = (lambda text: None) if wishes.quiet else note
-        end = project.run(targets, options, listeners, confirmer(), say, _invocation(wishes, started_in))
+        end = project.run(targets, options, listeners, confirmer(), say, invocation)
     if end is None:
         say("another flowmake is at work here; skipped")
         return 0
     return end.exit_code
 
 
-def _invocation(wishes: Wishes, started_in: str) -> Invocation | None:
-    """What the same command line may be answered with next time, if it asks for no more than that."""
-    if wishes.verbose or wishes.events:
+def _invocation(ctx: click.Context, wishes: Wishes) -> Invocation | None:
+    """What the same command line may be answered with next time, if it asks for no more than that.
+
+    With a profile it does: that file may say something else by then.
+    """
+    if wishes.verbose or wishes.events or ctx.default_map is not None:
         return None
     from flowmake import fastpath
     from flowmake.observers.summary import nothing_to_do
     from flowmake.shortcut import Invocation
 
-    key = fastpath.question(sys.argv[1:], started_in)
+    key = fastpath.question(sys.argv[1:], started_in(ctx))
     return Invocation(key, lambda total: "" if wishes.quiet else nothing_to_do(total) + "\n")
 
 

@@ -176,6 +176,14 @@ def test_a_profile_gives_options_that_the_command_line_overrides(letters: Any) -
     assert letters.run("log", "part@1").stdout == "* part 1\n"
 
 
+def test_a_profile_that_changed_is_read_again(letters: Any) -> None:
+    for text, sign in (("", "-"), ('set = ["sign=+"]', "+"), ('set = ["sign=*"]', "*")):
+        letters.write("p.toml", text)
+        for _ in range(3):
+            assert letters.run("run", "-q", "--profile", "p.toml").code == 0
+        assert letters.run("log", "part@1").stdout == f"{sign} part 1\n"
+
+
 def test_a_profile_by_name_is_the_users(letters: Any) -> None:
     profile = letters.home / ".config/flowmake/profiles/calm.toml"
     profile.parent.mkdir(parents=True)
