@@ -59,7 +59,7 @@ class Run:
             names = needed(view.graph, demand)
             check(view, names)
             _check_executors(view, names, self._options.executor)
-            self._observers += self._own_observers(view)
+            self._observers = [*self._hooks(view), *self._observers, self._log()]
             for text in [*store.notices, *self._bury_dead_runs(view)]:
                 self._say(text)
             try:
@@ -85,21 +85,24 @@ class Run:
         except (OSError, FlowmakeError) as error:
             self._say(f"the next run will look at everything again: {error}")
 
-    def _own_observers(self, view: View) -> list[Observer]:
+    def _log(self) -> Observer:
+        return wiring.run_log(self._workspace.state.events(self._id), self._say)
+
+    def _hooks(self, view: View) -> list[Observer]:
+        """Hooks close first: what they have to report while closing, the others must still be able to tell."""
         workspace, flow = self._workspace, self._workspace.flow
         hooks = {
             declared.name: (declared.on_success, declared.on_failure)
             for declared in flow.declarations.values()
             if declared.on_success or declared.on_failure
         }
-        log = wiring.run_log(workspace.state.events(self._id), self._say)
         if not hooks and not any(
             (flow.hooks.on_success, flow.hooks.on_failure, flow.hooks.on_recovery, flow.hooks.finally_)
         ):
-            return [log]
+            return []
         last = view.store.runs(1)
         failed = bool(last) and last[0].status != "succeeded"
-        return [log, wiring.hooks(flow, hooks, workspace.environ, self._say, failed)]
+        return [wiring.hooks(flow, hooks, workspace.environ, self._say, failed)]
 
     # -- the run itself ----------------------------------------------------------------------------------------
 

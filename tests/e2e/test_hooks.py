@@ -1,48 +1,63 @@
-"""Hooks of tasks and of runs, called by the real command."""
+"""Hooks: what they are told, when they are called, and that their own failure is told but changes nothing."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
 
-def test_tasks_that_exist_only_during_the_run_have_their_hooks(project: Any) -> None:
-    project.flowfile("""\
-        [tasks.split]
-        outputs = ["parts/"]
-        run = "touch parts/a parts/b"
-
-        [tasks.part]
-        foreach = { part = { from = "split", glob = "parts/{part}" } }
-        inputs = ["parts/{{ part }}"]
-        run = "test {{ part }} = a"
-        on_success = "cat > good.json"
-        on_failure = "cat > bad.json"
-        """)
-    assert project.run("run", "-q", "-k").code == 1
-    assert '"task": "part@a"' in project.read("good.json")
-    assert '"task": "part@b"' in project.read("bad.json")
+TASK = '[tasks.job]\ninputs = ["in.txt"]\nrun = "grep -q yes in.txt"\n'
 
 
-def test_it_works_again_once_after_a_failure_or_an_interruption(project: Any) -> None:
-    project.flowfile("""\
-        [hooks]
-        on_failure = "echo failed >> told"
-        on_recovery = "echo works again >> told"
+def _hooks(*names: str) -> str:
+    return "[hooks]\n" + "".join(f'{name} = "cat > {name}.json"\n' for name in names)
 
-        [tasks.work]
-        inputs = ["how"]
-        run = "source ./how"
-        """)
 
-    def run(how: str) -> tuple[int, list[str]]:
-        project.write("how", how)
-        code = project.run("run", "-q").code
-        return code, project.read("told").splitlines() if project.exists("told") else []
+@pytest.fixture
+def flow(project: Any) -> Any:
+    """A task that succeeds if `in.txt` says yes, and hooks that keep what they are told."""
+    project.flowfile(_hooks("on_success", "on_failure", "on_recovery", "finally") + TASK)
+    return project
 
-    assert run("true") == (0, [])
-    assert run("false") == (1, ["failed"])
-    assert run("exit 3") == (1, ["failed"] * 2)
-    assert run("true") == (0, ["failed", "failed", "works again"])
-    assert run("true # once more") == (0, ["failed", "failed", "works again"])
-    assert run("kill -INT $PPID; exec sleep 1000") == (130, ["failed", "failed", "works again", "failed"])
-    assert run("true")[1][-2:] == ["failed", "works again"]
+
+def _called(project: Any) -> list[str]:
+    """The hooks called since the last time."""
+    found = sorted(project.root.glob("*.json"))
+    for path in found:
+        path.unlink()
+    return [path.stem for path in found]
+
+
+def test_which_hooks_are_called(flow: Any) -> None:
+    flow.write("in.txt", "yes\n")
+    assert (flow.run("run").code, _called(flow)) == (0, ["finally", "on_success"])
+    assert (flow.run("run").code, _called(flow)) == (0, [])
+    flow.write("in.txt", "no\n")
+    assert (flow.run("run").code, _called(flow)) == (1, ["finally", "on_failure"])
+    assert (flow.run("run").code, _called(flow)) == (1, ["finally", "on_failure"])
+    flow.write("in.txt", "yes indeed\n")
+    assert (flow.run("run").code, _called(flow)) == (0, ["finally", "on_recovery", "on_success"])
+
+
+def test_what_a_hook_is_told(flow: Any) -> None:
+    flow.write("in.txt", "no\n")
+    flow.run("run", "job")
+    told = json.loads(flow.read("on_failure.json"))
+    assert (told["v"], told["status"], told["exit_code"], told["targets"]) == (1, "failed", 1, ["job"])
+    assert told["counts"] == {"failed": 1}
+    assert [(task["task"], task["exit_code"]) for task in told["failed"]] == [("job", 1)]
+
+
+@pytest.mark.parametrize("options", [(), ("--events", "events.jsonl")])
+def test_a_hook_that_fails_is_reported_and_changes_nothing(project: Any, options: tuple[str, ...]) -> None:
+    project.flowfile('[hooks]\non_success = "exit 3"\n' + TASK)
+    project.write("in.txt", "yes\n")
+    done = project.run("run", *options)
+    assert (done.code, project.scrub(done.stderr)) == (
+        0,
+        "[0/1] job started\n"
+        "[1/1] job ✓ SECONDS\n"
+        "warning: hook `on_success` failed with exit code 3\n"
+        "done in SECONDS: 1 succeeded\n",
+    )
