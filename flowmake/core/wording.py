@@ -17,6 +17,9 @@ _WORDS = re.compile(r"\s+|[^\s\w]|\w+")
 _DIFF_LIMIT = 2_000
 """Words; beyond, a word diff costs more than it tells, and lines are compared instead."""
 
+_PIECE_LIMIT = 120
+"""Characters; of a longer piece of a line only both ends are shown."""
+
 _MARKS: dict[Change, tuple[str, str]] = {"same": ("", ""), "old": ("[-", "-]"), "new": ("{+", "+}")}
 _PLAIN = {
     "never_ran": "never ran",
@@ -95,15 +98,24 @@ def word_diff(old: str, new: str) -> list[tuple[Change, str]]:
 
 
 def diff_lines(old: str, new: str) -> list[list[tuple[Change, str]]]:
-    """The word diff line by line; no piece spans two lines."""
+    """The word diff line by line; no piece spans two lines, and of a long one only both ends are there."""
     lines: list[list[tuple[Change, str]]] = [[]]
     for kind, text in word_diff(old, new):
         for index, part in enumerate(safe_text(text).split("\n")):
             if index:
                 lines.append([])
             if part:
-                lines[-1].append((kind, part))
+                lines[-1].append((kind, _shortened(part)))
     return lines
+
+
+def _shortened(piece: str) -> str:
+    """`cat a.txt … z.txt`: both ends of a long piece, cut between words where there are any."""
+    if len(piece) <= _PIECE_LIMIT:
+        return piece
+    half = _PIECE_LIMIT // 2
+    head, tail = piece[:half], piece[-half:]
+    return (head[: head.rfind(" ") + 1] or head) + "…" + (tail[tail.find(" ") :] if " " in tail else tail)
 
 
 def marked(line: Iterable[tuple[Change, str]]) -> str:

@@ -66,3 +66,19 @@ def test_long_recipes_are_compared_by_lines() -> None:
     changed = [*lines[:5], "different", *lines[6:]]
     diff = diff_lines("\n".join(lines), "\n".join(changed))
     assert [marked(line) for line in diff if is_changed(line)] == ["[-word5 another-]", "{+different+}"]
+
+
+def test_of_long_lines_only_what_is_near_a_change_is_told() -> None:
+    files = [f"part/{n}.txt" for n in range(100)]
+    old = f"cat {' '.join(files)} | sort > all.txt"
+    new = f"cat {' '.join([*files, 'part/new.txt'])} | sort > all.txt"
+    told = (
+        "recipe changed: cat part/0.txt part/1.txt part/2.txt part/3.txt part/4.txt … "
+        "part/96.txt part/97.txt part/98.txt part/99.txt {+part/new.txt +}| sort > all.txt"
+    )
+    assert reason_sentence(Reason("recipe_changed", old=old, new=new)) == told
+
+
+def test_a_long_word_is_cut_where_it_must_be() -> None:
+    [[(kind, text)]] = diff_lines("", "x" * 500)
+    assert (kind, text) == ("new", "x" * 60 + "…" + "x" * 60)
