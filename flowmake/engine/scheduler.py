@@ -19,7 +19,7 @@ from flowmake.core.staleness import Facts, Stale, judge
 from flowmake.engine.attempts import Attempts, Result, Running, Session
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.schedule import Schedule
-from flowmake.engine.states import GOOD, State
+from flowmake.engine.states import GOOD, SETTLED, State
 from flowmake.engine.temps import Temps
 
 
@@ -196,6 +196,8 @@ class Scheduler:
 
     def _consider(self, name: str) -> None:
         """A name whose known upstreams are all settled: learn more upstreams, or judge it."""
+        if self._needed_temps and self._schedule.wait_for(name, self._revived_upstream(name)):
+            return
         if self._stopping or self._is_cut_off_by_failure(name):
             self._settle_unrun(name, State.SKIPPED)
             return
@@ -208,6 +210,10 @@ class Scheduler:
             self._judge(name)
         except FlowmakeError as error:
             self._settle_unrun(name, State.FAILED, error.message)
+
+    def _revived_upstream(self, name: str) -> list[str]:
+        """Upstreams that were settled when the name fell due, but must run after all, since another reader is stale."""
+        return [other for other in self._upstream_names(name) if self._schedule.states[other] not in SETTLED]
 
     def _waits_for_more(self, name: str) -> bool:
         new = self._evidence.discover(name, ready=True)
