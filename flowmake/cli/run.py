@@ -145,11 +145,13 @@ def _invocation(ctx: click.Context, wishes: Wishes) -> Invocation | None:
 def _preview(project: Project, targets: tuple[str, ...], options: RunOptions, *, verbose: bool) -> int:
     """What would run, with the reasons: the same verdicts that a run would find."""
     from flowmake.cli.output import note, say
+    from flowmake.cli.states import not_known_yet
     from flowmake.core.staleness import Fresh, Waiting
     from flowmake.core.text import counted, safe_line, safe_text
     from flowmake.views.reasons import verdict_lines
 
-    judged = list(project.plan(targets, options).tasks())
+    plan = project.plan(targets, options)
+    judged = list(plan.tasks())
     stale = [judgement for judgement in judged if not isinstance(judgement.verdict, Fresh)]
     for judgement in stale:
         say(safe_line(judgement.task.name))
@@ -160,5 +162,7 @@ def _preview(project: Project, targets: tuple[str, ...], options: RunOptions, *,
                 say(f"  $ {line}")
     waiting = sum(isinstance(judgement.verdict, Waiting) for judgement in stale)
     perhaps = f", {waiting} of them only if what they wait on comes out changed" if waiting else ""
+    for sentence in not_known_yet(plan):
+        note(sentence)
     note(f"{len(stale)} of {counted(len(judged), 'task')} would run{perhaps}" if stale else "nothing to do")
     return 0

@@ -12,7 +12,7 @@ from flowmake.core.staleness import Fresh, Stale, Verdict, Waiting
 
 if TYPE_CHECKING:
     from flowmake.core.graph import Graph
-    from flowmake.core.plan import Judgement
+    from flowmake.core.plan import Judgement, Plan
 
 STATES: tuple[State, ...] = ("failed", "running", "stale", "waiting", "fresh")
 
@@ -39,6 +39,13 @@ def state_of(judgement: Judgement, *, running: bool) -> State:
     if word == "stale" and attempt is not None and attempt.status in ("failed", "timed_out"):
         return "failed"
     return word
+
+
+def not_known_yet(plan: Plan) -> list[str]:
+    """A sentence for each fan-out of the plan whose instances only a run will tell."""
+    fanouts = plan.graph.fanouts
+    sources = {name: ", ".join(f"`{source}`" for source in fanouts[name]) for name in plan.order if name in fanouts}
+    return [f"the instances of `{name}` are not known before {source} has run" for name, source in sources.items()]
 
 
 def status_of(judgement: Judgement, *, running: bool) -> TaskStatus:

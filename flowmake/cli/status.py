@@ -26,7 +26,8 @@ STALE = 3
 @click.pass_context
 def command(ctx: click.Context, targets: tuple[str, ...], everything: bool, check: bool, as_json: bool) -> int:
     from flowmake.cli import documents
-    from flowmake.cli.states import status_of
+    from flowmake.cli.output import note
+    from flowmake.cli.states import not_known_yet, status_of
 
     project = open_project(ctx)
     plan = project.plan(tuple(project.flow.declarations) if everything else targets)
@@ -37,6 +38,8 @@ def command(ctx: click.Context, targets: tuple[str, ...], everything: bool, chec
         documents.write(documents.StatusDocument(tasks=tasks))
     else:
         _print(tasks, judgements)
+        for sentence in not_known_yet(plan):
+            note(sentence)
     return STALE if check and not plan.is_fresh else 0
 
 

@@ -38,6 +38,9 @@ def test_before_the_run_nobody_knows(example: Callable[[str], Any]) -> None:
     fresh = example("fan-out")
     listed = fresh.project.run("list").stdout
     assert "distances@… (not known yet)" in listed
+    sentence = "the instances of `distances` are not known before `split` has run\n"
+    assert fresh.project.run("status").stderr == "3 tasks: 3 stale\n" + sentence
+    assert fresh.project.run("run", "-n").stderr == sentence + "3 of 3 tasks would run\n"
     assert "distances [instances not known yet]" in fresh.project.run("graph", "--format", "text").stdout
 
 
