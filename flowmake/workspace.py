@@ -104,7 +104,7 @@ def check(view: View, names: Sequence[str]) -> None:
     """Find what is wrong with these tasks before any of them runs. Raises `FlowfileError` with all of it."""
     problems: list[Problem] = []
     try:
-        check_inputs(view.graph, view.files, names)
+        check_inputs(view.evidence, names)
     except FlowfileError as error:
         problems += error.problems
     try:

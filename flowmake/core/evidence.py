@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct, structs
@@ -11,8 +12,8 @@ from flowmake.core import fingerprint
 from flowmake.core.errors import StateError
 from flowmake.core.fingerprint import EMPTY, Paths, Renderer
 from flowmake.core.graph import Graph
-from flowmake.core.model import Attempt, Check, Recipe, Task, Trace
-from flowmake.core.patterns import compile_pattern, contains, normalise
+from flowmake.core.model import Attempt, Check, Output, Recipe, Task, Trace
+from flowmake.core.patterns import compile_pattern, contains, covers, excluding, normalise, within
 from flowmake.core.ports import ABSENT, Files, Store
 from flowmake.core.staleness import Facts
 from flowmake.core.templates import PathList, names
@@ -47,6 +48,8 @@ class Evidence:
         self._recorded: dict[str, Trace] = {}
         self._last: tuple[str, Trace | None] | None = None
         self._lists: dict[str, tuple[str, ...]] = {}
+        declared = graph.flow.declarations.values()
+        self._has_temps = any(output.temp for declaration in declared for output in declaration.outputs)
 
     # -- the past ----------------------------------------------------------------------------------------------
 
@@ -94,7 +97,8 @@ class Evidence:
                 text = self.files.read(path).decode("utf-8", "surrogateescape")
             except FileNotFoundError:
                 return ()
-            found = tuple(dict.fromkeys(normalise(line.strip()) for line in text.splitlines() if line.strip()))
+            lines = (line.strip() for line in text.splitlines())
+            found = tuple(dict.fromkeys(within(normalise(line), self.graph.flow.root) for line in lines if line))
             self._lists[path] = found
         return found
 
@@ -103,6 +107,8 @@ class Evidence:
         paths = list(paths)
         for path in paths:
             self._lists.pop(path, None)
+            if path.endswith("/"):
+                self._lists = {known: listed for known, listed in self._lists.items() if not contains(path, known)}
         self.files.forget(paths)
 
     # -- the present -------------------------------------------------------------------------------------------
@@ -137,11 +143,11 @@ class Evidence:
         """The declared inputs as paths, in order: globs matched, lists read, without duplicates and own outputs."""
         if all(entry.kind == "path" for entry in task.inputs):
             return [Resolved(entry.path, entry.name, entry.check) for entry in task.inputs]
-        excludes = [compile_pattern(entry.path) for entry in task.inputs if entry.kind == "exclude"]
+        is_excluded = excluding([entry.path for entry in task.inputs if entry.kind == "exclude"])
         found: dict[str, Resolved] = {}
         for entry in task.inputs:
             for path in self._entry_paths(task, entry.kind, entry.path):
-                if entry.kind != "path" and any(pattern.matches(path) for pattern in excludes):
+                if entry.kind != "path" and is_excluded(path):
                     continue
                 found.setdefault(path, Resolved(path, entry.name, entry.check))
         return list(found.values())
@@ -154,8 +160,8 @@ class Evidence:
                 return (path, *self.listed(path))
             case "glob":
                 found = (match for match in self.files.glob(path) if not self.graph.is_leftover(match))
-                matches = {*found, *self.graph.outputs.matching(path)}
-                return sorted(match for match in matches if not _makes(task, match))
+                matches = {*found, *self.graph.outputs.matching(path), *self._removed_matches(task, path)}
+                return sorted(match for match in matches if _output_with(task, match) is None)
             case _:
                 return ()
 
@@ -176,31 +182,81 @@ class Evidence:
     def input_digest(self, path: str, check: Check = "content") -> str:
         """A path's digest as its readers see it.
 
-        An empty file made by a task stands for that task's recipe and inputs; a removed `temp` output for
-        what it was when it was made.
+        An empty file made by a task stands for that task's recipe and inputs. A temporary output counts by its
+        content, or once removed by what it was; a file in a temporary directory stands for the whole directory,
+        since of its files nothing is known any more once it is removed.
         """
+        temp = self._temp_around(path)
+        if temp is not None:
+            path, check = (temp.path if temp.path.endswith("/") else path), "content"
         digest = self.files.digest(path, check)
         if digest == ABSENT or digest.startswith(EMPTY):
             producer = self.graph.outputs.producer(path)
             trace = self.trace(producer) if producer is not None else None
-            if producer is not None and trace is not None:
-                if digest == ABSENT and self._is_temp(producer, path):
+            if trace is not None:
+                if digest == ABSENT and temp is not None:
                     digest = trace.outputs.get(path, ABSENT)
                 if digest.startswith(EMPTY) and path in trace.outputs:
                     return trace.identity
         return digest
 
-    def removed_temps(self, facts: Facts) -> list[str]:
-        """Tasks whose temporary outputs are among these inputs and were removed: they must run before a reader can."""
+    # -- temporary outputs -------------------------------------------------------------------------------------
+
+    def removed_temps(self, name: str, facts: Facts) -> list[str]:
+        """Tasks whose temporary outputs this one reads and that were removed: they must run before it can."""
+        if not self._has_temps:
+            return []
         found: dict[str, None] = {}
         for path in facts.inputs:
+            temp = self._temp_around(path)
             producer = self.graph.outputs.producer(path)
-            if producer is not None and self._is_temp(producer, path) and not self.files.exists(path):
+            if temp is not None and producer is not None and self._is_removed(temp, path):
                 found[producer] = None
+        for entry in self.graph.tasks[name].inputs:
+            if entry.kind == "glob":
+                for producer, temp in self._temps_behind(entry.path):
+                    if temp.path.endswith("/") and self._is_removed(temp, temp.path):
+                        found[producer] = None
         return list(found)
 
-    def _is_temp(self, name: str, path: str) -> bool:
-        return any(output.temp and output.path == path for output in self.graph.tasks[name].outputs)
+    def temp_paths(self, task: Task) -> list[str]:
+        """The paths of its temporary outputs, as they were made."""
+        temps = [output for output in task.outputs if output.temp]
+        if not temps:
+            return []
+        return [p for p in self.output_paths(task) if any(covers(temp.path, temp.kind, p) for temp in temps)]
+
+    def _temp_around(self, path: str) -> Output | None:
+        """The temporary output that `path` is, or lies in."""
+        producer = self.graph.outputs.producer(path) if self._has_temps else None
+        if producer is None:
+            return None
+        output = _output_with(self.graph.tasks[producer], path)
+        return output if output is not None and output.temp else None
+
+    def _is_removed(self, temp: Output, path: str) -> bool:
+        return not self.files.exists(temp.path if temp.path.endswith("/") else path)
+
+    def _temps_behind(self, pattern: str) -> Iterator[tuple[str, Output]]:
+        for producer in dict.fromkeys(self.graph.outputs.behind(pattern) if self._has_temps else ()):
+            for output in self.graph.tasks[producer].outputs:
+                if output.temp:
+                    yield producer, output
+
+    def _removed_matches(self, reader: Task, pattern: str) -> Iterator[str]:
+        """What a glob would match had temporary outputs not been removed, as far as was recorded."""
+        matches = compile_pattern(pattern).matches
+        for producer, temp in self._temps_behind(pattern):
+            if temp.path.endswith("/"):
+                recorded = self.trace(reader.name)
+                paths: Iterable[str] = recorded.inputs if recorded is not None else ()
+            else:
+                paths = self.output_paths(self.graph.tasks[producer])
+            for path in paths:
+                if covers(temp.path, temp.kind, path) and matches(path) and self._is_removed(temp, path):
+                    yield path
+
+    # -- what is settled ---------------------------------------------------------------------------------------
 
     def _concrete(self, pending: Iterable[str]) -> frozenset[str]:
         return frozenset(task.name for name in pending for task in self.graph.members(name))
@@ -211,7 +267,10 @@ class Evidence:
     # -- outputs -----------------------------------------------------------------------------------------------
 
     def output_paths(self, task: Task) -> list[str]:
-        """The paths a task makes: as declared, and for globs what matches now or was recorded."""
+        """The paths a task makes: as declared, and for globs what was recorded (before a first success, what matches).
+
+        What else matches a glob later was made by someone else, and is none of the task's business.
+        """
         trace = self.trace(task.name)
         paths: dict[str, None] = {}
         for output in task.outputs:
@@ -222,9 +281,10 @@ class Evidence:
         return list(paths)
 
     def _glob_outputs(self, glob: str, trace: Trace | None) -> list[str]:
+        if trace is None:
+            return self.files.glob(glob)
         pattern = compile_pattern(glob)
-        recorded = (path for path in trace.outputs if pattern.matches(path)) if trace is not None else ()
-        return sorted({*self.files.glob(glob), *recorded})
+        return sorted(path for path in trace.outputs if pattern.matches(path))
 
     def _output_digests(self, task: Task, trace: Trace) -> dict[str, str]:
         return {path: self.files.digest(path) for path in self.output_paths(task)}
@@ -267,18 +327,18 @@ class Evidence:
 
     # -- after a success ---------------------------------------------------------------------------------------
 
-    def settle(self, name: str, before: Facts, discovered: Sequence[str], started: float) -> tuple[Trace, list[str]]:
+    def settle(
+        self, name: str, before: Facts, made: Sequence[str], discovered: Sequence[str], started: float
+    ) -> tuple[Trace, list[str]]:
         """The trace of a task that has just succeeded, and the inputs that changed while it ran.
 
-        `before` holds the digests from before its start. `discovered` are paths from a depfile.
+        `before` holds the digests from before its start. `made` are all outputs, `discovered` paths from a depfile.
         Whatever changed is recorded as `EDITED`, which no later digest equals, so that the task stays stale.
         """
         task = self.graph.tasks[name]
         assert before.recipe is not None
-        outputs = self.output_paths(task)
-        resolved = self.resolve(task)
-        checks = {entry.path: entry.check for entry in resolved}
-        self.changed([*before.inputs, *outputs, *discovered])
+        checks = {entry.path: entry.check for entry in self.resolve(task)}
+        self.changed([*before.inputs, *made, *discovered])
         inputs = dict(before.inputs)
         edited = [p for p, digest in before.inputs.items() if self.input_digest(p, checks.get(p, "content")) != digest]
         old = self.trace(name)
@@ -294,7 +354,7 @@ class Evidence:
             recipe=before.recipe.text,
             env=before.recipe.env,
             inputs=inputs,
-            outputs=dict(zip(outputs, self.files.digests(outputs), strict=True)),
+            outputs=dict(zip(made, self.files.digests(made), strict=True)),
             finished=self._now(),
             seconds=self._now() - started,
             run="",
@@ -309,10 +369,11 @@ class Evidence:
         facts = self.facts(name)
         task = self.graph.tasks[name]
         assert facts.recipe is not None
-        outputs = {path: self.files.digest(path) for path in self.output_paths(task)}
+        globs = {output.path: self.files.glob(output.path) for output in task.outputs if output.kind == "glob"}
+        literal = [output.path for output in task.outputs if output.kind == "path"]
+        outputs = {path: self.files.digest(path) for path in dict.fromkeys([*literal, *chain(*globs.values())])}
         missing = [path for path, digest in outputs.items() if digest == ABSENT]
-        globs = [output.path for output in task.outputs if output.kind == "glob"]
-        missing += [glob for glob in globs if not self.files.glob(glob)]
+        missing += [glob for glob, found in globs.items() if not found]
         if missing:
             raise StateError(f"cannot accept `{name}`: its output `{missing[0]}` does not exist")
         base = Trace(name, facts.recipe.text, facts.recipe.env, facts.inputs, outputs, self._now(), 0.0, "")
@@ -320,14 +381,9 @@ class Evidence:
         return structs.replace(base, identity=fingerprint.identity(facts.recipe, facts.inputs), **known)
 
 
-def _makes(task: Task, path: str) -> bool:
-    for output in task.outputs:
-        if output.kind == "glob":
-            if compile_pattern(output.path).matches(path):
-                return True
-        elif output.path == path or (output.path.endswith("/") and contains(output.path, path)):
-            return True
-    return False
+def _output_with(task: Task, path: str) -> Output | None:
+    """The output of a task that `path` belongs to."""
+    return next((output for output in task.outputs if covers(output.path, output.kind, path)), None)
 
 
 def _mentions_files(task: Task) -> bool:

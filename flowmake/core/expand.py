@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from flowmake.core import templates, units
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.foreach import Sources, combinations, flow_context, instance_name
 from flowmake.core.model import Declaration, Flow, Input, Output, Task
-from flowmake.core.patterns import is_glob, normalise, unescape
+from flowmake.core.patterns import is_glob, normalise, unescape, within
 from flowmake.core.source import Place
 from flowmake.core.templates import render_names, render_paths
 from flowmake.core.values import label
@@ -118,8 +119,8 @@ class _Expander:
         self._env_varies = any(map(templates.has_template, self._env.values()))
         self._fixed_resources: dict[str, int] | None = None
         place = declaration.place
-        self._inputs = _Column(declaration.inputs, place.at("inputs"), _input)
-        self._outputs = _Column(declaration.outputs, place.at("outputs"), _output)
+        self._inputs = _Column(declaration.inputs, place.at("inputs"), partial(_input, flow.root))
+        self._outputs = _Column(declaration.outputs, place.at("outputs"), partial(_output, flow.root))
         self._needs = _Column(declaration.needs, place.at("needs"), _name, render_names)
         self._after = _Column(declaration.after, place.at("after"), _name, render_names)
 
@@ -190,8 +191,8 @@ def _name(entry: str, text: str) -> str:
     return text
 
 
-def _input(entry: Input, text: str) -> Input:
-    path = normalise(text)
+def _input(root: str, entry: Input, text: str) -> Input:
+    path = within(normalise(text), root)
     if entry.kind == "exclude":
         return Input(path, "exclude", entry.check, entry.name)
     if entry.kind == "path" and is_glob(path):
@@ -200,8 +201,8 @@ def _input(entry: Input, text: str) -> Input:
     return entry if path == entry.path else Input(path, entry.kind, entry.check, entry.name)
 
 
-def _output(entry: Output, text: str) -> Output:
-    path = normalise(text)
+def _output(root: str, entry: Output, text: str) -> Output:
+    path = within(normalise(text), root)
     if is_glob(path):
         return Output(path, "glob", entry.temp, entry.clean, entry.name)
     path = unescape(path)

@@ -9,8 +9,18 @@ from flowmake.core import expand
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.expand import Sources
 from flowmake.core.foreach import settled
-from flowmake.core.model import Declaration, Flow, Input, KeySource, Task
-from flowmake.core.patterns import below, captures, escape, intersects, is_glob, normalise
+from flowmake.core.model import Declaration, Flow, Input, KeySource, Output, Task
+from flowmake.core.patterns import (
+    below,
+    captures,
+    compile_pattern,
+    contains,
+    covers,
+    escape,
+    intersects,
+    is_glob,
+    normalise,
+)
 from flowmake.core.producers import Producers
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
@@ -40,6 +50,7 @@ class Graph:
         self._perhaps: list[tuple[str, str]] = []
         self._problems: list[Problem] = []
         self._fanout_outputs: dict[str, list[str]] = {}
+        self._named: tuple[int, frozenset[str]] = (0, frozenset())
         self._build()
 
     # -- asking ------------------------------------------------------------------------------------------------
@@ -67,9 +78,22 @@ class Graph:
     def is_leftover(self, path: str) -> bool:
         """Was this file made by a task, is as it was made, and has no task any more that makes it?
 
-        Such a file is no source: a clean build would not have it, so globs must not see it.
+        Such a file is no source: a clean build would not have it, so globs must not see it. Nor is what lies in a
+        directory that was made so. What an input names outright is wanted as it is.
         """
-        return self._is_made(path) and self.producer(path) is None
+        made = next(filter(self._is_made, (path, *_folders_of(path))), None)
+        if made is None or path in self._named_inputs():
+            return False
+        return self.producer(path) is None and next(self.behind_path(made), None) is None
+
+    def _named_inputs(self) -> frozenset[str]:
+        """All plain inputs, and the directories around them."""
+        count, named = self._named
+        if count != len(self.tasks):
+            paths = {entry.path for task in self.tasks.values() for entry in task.inputs if entry.kind == "path"}
+            named = frozenset(paths.union(*map(_folders_of, paths)))
+            self._named = len(self.tasks), named
+        return named
 
     def members(self, name: str) -> Iterator[Task]:
         """The concrete tasks behind a name: itself, or what a group needs, through groups of groups."""
@@ -161,7 +185,7 @@ class Graph:
         for name, declaration in self.flow.declarations.items():
             if name in self.fanouts:
                 self._upstream[name] = self.fanouts[name]
-                self._check_names(declaration.place, "needs", self.fanouts[name])
+                self._check_sources(declaration, self.fanouts[name])
         for task in list(self.tasks.values()):
             if task.name not in self._upstream:
                 self._link(task)
@@ -251,42 +275,50 @@ class Graph:
             self._problems.append(Problem(message, places, labels=("", "the other one is declared here")))
 
     def _check_own_paths(self, task: Task) -> None:
-        outputs = {output.path for output in task.outputs}
         for index, entry in enumerate(task.inputs):
-            if entry.kind == "path" and entry.path in outputs:
-                message = f"`{entry.path}` is both an input and an output of `{task.name}`"
-                place = task.declared.place.at("inputs", *_entry_key(task, entry, index))
-                self._problems.append(Problem(message, (place,), "a task cannot read what it makes"))
+            if entry.kind not in ("path", "lines"):
+                continue
+            for output in task.outputs:
+                if wrong := _reads_own(entry.path, output):
+                    place = task.declared.place.at("inputs", *_entry_key(task, entry, index))
+                    message, hint = wrong
+                    self._problems.append(Problem(message.format(task=task.name), (place,), hint))
+                    break
 
     # -- edges -------------------------------------------------------------------------------------------------
 
     def _link(self, task: Task) -> None:
-        place = task.declared.place
-        self._needs[task.name] = needs = tuple(self._check_names(place, "needs", task.needs))
-        found = dict.fromkeys(needs)
-        for entry in task.inputs:
-            if entry.kind == "glob":
-                found.update(dict.fromkeys(self.outputs.behind(entry.path)))
-            elif entry.kind != "exclude":
-                found.update(dict.fromkeys(self.behind_path(entry.path)))
-            if self._fanout_outputs and entry.kind != "exclude":
-                self._note_fanouts(task, entry)
+        self._needs[task.name] = needs = tuple(self._named_tasks(task, "needs", task.needs))
+        made = dict.fromkeys(self._makers_of_inputs(task))
+        made.pop(task.name, None)
+        found = {**dict.fromkeys(needs), **made}
         if task.after:
-            after = dict.fromkeys(self._check_names(place, "after", task.after))
+            after = dict.fromkeys(self._named_tasks(task, "after", task.after))
             self._order_only[task.name] = frozenset(after.keys() - found.keys())
             found.update(after)
-        found.pop(task.name, None)
-        if task.declared.foreach is not None:
-            found.pop(task.declared.name, None)
         self._upstream[task.name] = tuple(found)
 
+    def _makers_of_inputs(self, task: Task) -> Iterator[str]:
+        excludes = [entry.path for entry in task.inputs if entry.kind == "exclude"]
+        for entry in task.inputs:
+            if entry.kind == "exclude":
+                continue
+            if entry.kind == "glob":
+                yield from self.outputs.behind(entry.path, excludes)
+            else:
+                yield from self.behind_path(entry.path)
+            if self._fanout_outputs:
+                self._note_fanouts(task, entry)
+
     def behind_path(self, path: str) -> Iterator[str]:
-        """Tasks known to make a literal path, or anything inside it if it is a directory."""
+        """Tasks known to make a literal path, or anything inside it if it is a directory even without a final `/`."""
         made_by = self.outputs.producer(path)
         if made_by is not None:
             yield made_by
         if path.endswith("/"):
             yield from self.outputs.inside(path)
+        elif made_by is None:
+            yield from self.outputs.clearly_inside(path + "/")
 
     def _note_fanouts(self, task: Task, entry: Input) -> None:
         """What a fan-out may come to make is waited for, too, unless that would be a circle."""
@@ -298,16 +330,29 @@ class Graph:
             self.discover(name, [fanout])
         self._perhaps.clear()
 
-    def _check_names(self, place: Place, field: str, names: Sequence[str]) -> Iterator[str]:
+    def _check_sources(self, declaration: Declaration, names: Iterable[str]) -> None:
+        """What a `foreach` names with `from` must exist."""
+        assert declaration.foreach is not None
+        at = {source.upstream: key for key, source in declaration.foreach.keys.items() if source.upstream}
+        for name in names:
+            if name not in self.tasks:
+                self._report_unknown(name, declaration.place.at("foreach", at[name], "from"))
+
+    def _named_tasks(self, task: Task, field: str, names: Sequence[str]) -> Iterator[str]:
+        """The tasks that `needs` or `after` names; a pattern never means the task itself or its own instances' name."""
         for index, name in enumerate(names):
             if name in self.tasks:
                 yield name
                 continue
             matches = self.matching_names(name) if is_glob(name) else []
             if not matches:
-                hint = nearest(name, self.tasks)
-                self._problems.append(Problem(f"no task is called `{name}`", (place.at(field, index),), hint))
-            yield from matches
+                declared = getattr(task.declared, field)
+                at = (index,) if len(declared) == len(names) else ()
+                self._report_unknown(name, task.declared.place.at(field, *at))
+            yield from (match for match in matches if match not in (task.name, task.declared.name))
+
+    def _report_unknown(self, name: str, place: Place) -> None:
+        self._problems.append(Problem(f"no task is called `{name}`", (place,), nearest(name, self.tasks)))
 
     def matching_names(self, pattern: str) -> list[str]:
         """Task names that match a glob in which `*` also matches dots and slashes."""
@@ -324,6 +369,11 @@ class Graph:
                 around = outputs.directory_around(path)
                 if around is not None and around != task:
                     message = f"`{path}`, made by `{task}`, lies inside a directory that `{around}` makes"
+                    self._clash(message, self.tasks[task], self.tasks[around])
+            for glob, task in outputs.globs.items():
+                around = outputs.directory_around(compile_pattern(glob).prefix + "*")
+                if around is not None and around != task:
+                    message = f"what `{glob}` of `{task}` matches lies inside a directory that `{around}` makes"
                     self._clash(message, self.tasks[task], self.tasks[around])
         for glob, task in outputs.globs.items():
             for path in outputs.matching(glob):
@@ -373,6 +423,26 @@ def _without_own_outputs(declaration: Declaration, flow: Flow, sources: _Known) 
         if sources.hidden:
             return expand.expand(declaration, flow, sources)
     return tasks
+
+
+def _folders_of(path: str) -> list[str]:
+    """The directories around a path, innermost first."""
+    ends = [index + 1 for index, char in enumerate(path.rstrip("/")) if char == "/"]
+    return [path[:end] for end in reversed(ends)]
+
+
+def _reads_own(path: str, output: Output) -> tuple[str, str] | None:
+    """What is wrong, and what to do, where an input cannot be told from what the task itself makes."""
+    if path == output.path:
+        return f"`{path}` is both an input and an output of `{{task}}`", "a task cannot read what it makes"
+    if covers(output.path, output.kind, path):
+        message = f"`{path}`, an input of `{{task}}`, counts as one of its own outputs: `{output.path}` holds it"
+        return message, "keep what a task reads apart from what it makes"
+    folder = path if path.endswith("/") else path + "/"
+    if contains(folder, output.path):
+        message = f"`{path}`, an input of `{{task}}`, holds its own output `{output.path}`"
+        return message, "write a glob instead, in which a task's own outputs do not count"
+    return None
 
 
 def _entry_key(task: Task, entry: Input, index: int) -> tuple[str | int, ...]:

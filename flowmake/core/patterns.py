@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import takewhile
 from typing import Final
@@ -65,6 +65,27 @@ def contains(directory: str, path: str) -> bool:
 def below(directory: str) -> str:
     """The pattern for everything inside a directory (a literal path ending in `/`), hidden files included."""
     return (escape(directory) if directory != "./" else "") + ANYTHING
+
+
+def covers(made: str, kind: str, path: str) -> bool:
+    """Whether `path` is what an output stands for: itself, something inside its directory, or a match of its glob."""
+    if kind == "glob":
+        return compile_pattern(made).matches(path)
+    return made == path or (made.endswith("/") and contains(made, path))
+
+
+def excluding(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """A test of paths against `!` patterns; one that ends in `/` excludes the directory with all that is in it."""
+    compiled = [compile_pattern(pattern + ANYTHING if pattern.endswith("/") else pattern) for pattern in patterns]
+    return lambda path: any(pattern.matches(path) for pattern in compiled)
+
+
+def within(path: str, root: str) -> str:
+    """A normalised path as seen from the root (absolute, without final `/`): relative if it lies below it."""
+    if not path.startswith("/"):
+        return path
+    root = root.rstrip("/") + "/"
+    return (path.removeprefix(root) or "./") if f"{path}/".startswith(root) and path + "/" != root else path
 
 
 class Pattern:

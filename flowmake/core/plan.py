@@ -11,7 +11,6 @@ from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Attempt, Task, Trace
 from flowmake.core.patterns import is_glob, normalise
-from flowmake.core.ports import Files
 from flowmake.core.staleness import Facts, Fresh, Verdict, judge
 from flowmake.core.suggest import nearest
 
@@ -119,20 +118,38 @@ def _path_target(graph: Graph, target: str, here: str) -> str:
 def preview(graph: Graph, evidence: Evidence, demand: Demand) -> Plan:
     """Judge everything that the demand needs, upstream first (an iterative depth-first walk)."""
     judgements: dict[str, Judgement] = {}
+    flows: dict[str, bool] = {}
 
-    def unsettled(name: str) -> tuple[str, ...]:
+    def pending(name: str) -> tuple[str, ...]:
+        """Upstreams that may yet change what this one reads; a group is settled when all it stands for is."""
         if demand.only:
             return ()
-        return tuple(u for u in graph.upstream(name) if not isinstance(judgements[u].verdict, Fresh))
+        unsettled = (u for u in graph.upstream(name) if not isinstance(judgements[u].verdict, Fresh))
+        if graph.tasks[name].is_group:
+            return tuple(unsettled)
+        return tuple(u for u in unsettled if flows[u] and u not in graph.order_only(name))
 
     def visit(name: str) -> None:
         task = graph.tasks[name]
-        facts = evidence.facts(name, pending=unsettled(name), forced=demand.forces(task))
+        facts = evidence.facts(name, pending=pending(name), forced=demand.forces(task))
         trace, attempt = evidence.trace(name), evidence.attempt(name)
         judgements[name] = Judgement(task, judge(task, trace, attempt, facts), facts, trace, attempt)
+        flows[name] = _may_change(graph, name, judgements, flows)
 
-    walk(graph, evidence, demand, judgements, lambda name: not unsettled(name), visit)
+    walk(graph, evidence, demand, judgements, lambda name: not pending(name), visit)
     return Plan(graph, demand.targets, tuple(judgements), judgements)
+
+
+def _may_change(graph: Graph, name: str, judgements: dict[str, Judgement], flows: dict[str, bool]) -> bool:
+    """May what readers of `name` read still come out differently? Nothing flows from a task without outputs."""
+    task = graph.tasks[name]
+    if isinstance(judgements[name].verdict, Fresh):
+        return False
+    if not task.is_group:
+        return bool(task.outputs)
+    if name in graph.fanouts:
+        return bool(graph.flow.declarations[name].outputs)
+    return any(flows.get(other, True) for other in graph.upstream(name))
 
 
 def walk(
@@ -171,17 +188,22 @@ def needed(graph: Graph, demand: Demand) -> list[str]:
     return graph.order(demand.targets)
 
 
-def check_inputs(graph: Graph, files: Files, names: Iterable[str]) -> None:
-    """Every plain input must exist or be made by a task. Raises `FlowfileError` with all that do neither."""
+def check_inputs(evidence: Evidence, names: Iterable[str]) -> None:
+    """Every plain input, and what lists on disk hold, must exist or be made by a task.
+
+    Raises `FlowfileError` with all that do neither.
+    """
+    graph = evidence.graph
     problems: dict[Problem, None] = {}
     for name in names:
         task = graph.tasks[name]
         for index, entry in enumerate(task.inputs):
             if entry.kind not in ("path", "lines") or graph.producer(entry.path) is not None:
                 continue
-            if files.exists(entry.path) or next(graph.behind_path(entry.path), None) is not None:
-                continue
-            problems[_missing_input(graph, task, index, entry.path)] = None
+            paths = [entry.path, *(evidence.listed(entry.path) if entry.kind == "lines" else ())]
+            for path in paths:
+                if not evidence.files.exists(path) and next(graph.behind_path(path), None) is None:
+                    problems[_missing_input(graph, task, index, path)] = None
     if problems:
         raise FlowfileError(list(problems))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 
 from flowmake.core.model import Task
-from flowmake.core.patterns import below, compile_pattern, intersects
+from flowmake.core.patterns import below, compile_pattern, excluding, intersects
 
 
 class Producers:
@@ -62,6 +62,14 @@ class Producers:
             if intersects(glob, below(directory)):
                 yield task
 
+    def clearly_inside(self, directory: str) -> Iterator[str]:
+        """Like `inside`, without globs that may or may not lead there."""
+        for path in self.paths_under(directory):
+            yield self.files.get(path) or self.directories[path]
+        for glob, task in self.globs.items():
+            if compile_pattern(glob).prefix.startswith(directory):
+                yield task
+
     def paths_under(self, prefix: str) -> Iterator[str]:
         """Declared literal paths that begin with `prefix`, sorted."""
         if self._sorted is None:
@@ -79,13 +87,15 @@ class Producers:
             if compiled.matches(path):
                 yield path
 
-    def behind(self, pattern: str) -> Iterator[str]:
-        """Tasks that make, or may make, something a glob matches."""
+    def behind(self, pattern: str, excludes: Collection[str] = ()) -> Iterator[str]:
+        """Tasks that make, or may make, something a glob matches and none of `excludes` does."""
+        is_excluded = excluding(excludes)
         for path in self.matching(pattern):
-            yield self.files.get(path) or self.directories[path]
+            if not is_excluded(path):
+                yield self.files.get(path) or self.directories[path]
         for directory, task in self.directories.items():
-            if intersects(below(directory), pattern):
+            if not is_excluded(directory) and intersects(below(directory), pattern):
                 yield task
         for glob, task in self.globs.items():
-            if intersects(glob, pattern):
+            if glob not in excludes and not is_excluded(glob) and intersects(glob, pattern):
                 yield task

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from flowmake.core.model import Attempt, Recipe, Task, Trace
+from flowmake.core.patterns import covers
 from flowmake.core.ports import ABSENT
 
 ReasonKind = Literal[
@@ -167,13 +168,13 @@ def _input_reasons(old: Mapping[str, str], facts: Facts) -> Iterator[Reason]:
 def _output_reasons(task: Task, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Reason]:
     if old == new:
         return
-    temporary = {output.path for output in task.outputs if output.temp}
+    temporary = [output for output in task.outputs if output.temp]
     for path, digest in new.items():
         recorded = old.get(path)
         if digest == recorded:
             continue
         if digest == ABSENT:
-            if path not in temporary or recorded is None:
+            if recorded is None or not any(covers(output.path, output.kind, path) for output in temporary):
                 yield Reason("output_missing", path=path)
         else:
             yield Reason("output_changed", path=path, old=recorded or ABSENT, new=digest)

@@ -169,7 +169,7 @@ class Attempts:
     def finish(self, running: Running, ended: Ended) -> Result:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
         running.ended = self._session.clock.now()
-        self._evidence.changed(self._evidence.output_paths(running.task))
+        self._evidence.changed([*self._evidence.output_paths(running.task), *running.outputs.made()])
         message = running.launch_error or ended.error or self._failure(running, ended)
         trace: Trace | None = None
         if not message:
@@ -190,6 +190,8 @@ class Attempts:
             return f"exit code {ended.exit_code}"
         if missing := running.outputs.missing():
             return "exit code 0, but it did not make " + ", ".join(f"`{path}`" for path in missing)
+        if folders := running.outputs.unexpected_folders():
+            return f"it made a directory `{folders[0]}`, declared as a file; write `{folders[0]}/` in `outputs`"
         return ""
 
     def _accept(self, running: Running) -> tuple[Trace | None, str]:
@@ -198,7 +200,8 @@ class Attempts:
         try:
             discovered = self._read_depfile(running)
             running.outputs.publish()
-            trace, edited = self._evidence.settle(name, running.facts, discovered, running.started)
+            made = running.outputs.made()
+            trace, edited = self._evidence.settle(name, running.facts, made, discovered, running.started)
         except OSError as error:
             return None, f"cannot take over the outputs: {error.strerror}: {error.filename}"
         except (FlowmakeError, ValueError) as error:
@@ -231,7 +234,7 @@ class Attempts:
         """Prerequisites as root-relative paths, without the task's own outputs and declared inputs."""
         root = self._session.root.rstrip("/") + "/"
         task, evidence = running.task, self._evidence
-        known = {entry.path for entry in evidence.resolve(task)} | set(evidence.output_paths(task))
+        known = {entry.path for entry in evidence.resolve(task)} | set(running.outputs.made())
         cwd = running.work.cwd.rstrip("/") + "/" if running.work is not None else root
         found = (normalise(os.path.join(cwd, path)).removeprefix(root) for path in paths)
         return [path for path in dict.fromkeys(found) if path not in known]

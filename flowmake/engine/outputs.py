@@ -76,7 +76,7 @@ class Outputs:
         absent = []
         for output in self._outputs:
             if output.kind == "glob":
-                found = bool(self._glob(output.path))
+                found = bool(self._made_for_glob(output.path))
             elif output.path.endswith("/"):
                 found = os.path.isdir(self.path(staged.get(output.path, output.path)))
             else:
@@ -84,6 +84,23 @@ class Outputs:
             if not found:
                 absent.append(output.path)
         return absent
+
+    def made(self) -> list[str]:
+        """The final paths of all outputs. A file that matched a glob before, and still is as it was, is not ours."""
+        found: dict[str, None] = {}
+        for output in self._outputs:
+            found.update(dict.fromkeys([output.path] if output.kind == "path" else self._made_for_glob(output.path)))
+        return list(found)
+
+    def _made_for_glob(self, glob: str) -> list[str]:
+        before = self._before or {}
+        return [path for path in self._glob(glob) if before.get(full := self.path(path)) != _signature(full)]
+
+    def unexpected_folders(self) -> list[str]:
+        """Outputs declared as files that came out as directories, of which neither readers nor removal would know."""
+        staged = self.staged()
+        files = [output.path for output in self._outputs if output.kind == "path" and not output.path.endswith("/")]
+        return [path for path in files if os.path.isdir(self.path(staged.get(path, path)))]
 
     def discard(self) -> None:
         """Delete what the attempt wrote: outputs that changed or are new, and anything staged. Raises `OSError`.

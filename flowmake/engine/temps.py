@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 
 from flowmake.core.evidence import Evidence
-from flowmake.core.model import Task
+from flowmake.core.model import Output, Task
+from flowmake.core.patterns import covers
 from flowmake.engine.outputs import remove
 
 
@@ -30,7 +31,7 @@ class Temps:
             return  # among the tasks still to come there may be readers
         for made_by in self._made_for(reader):
             if is_good(made_by) and all(self._has_read(other, made_by, is_good) for other in self._readers[made_by]):
-                for path in _temp_paths(self._graph.tasks[made_by]):
+                for path in self._evidence.temp_paths(self._graph.tasks[made_by]):
                     if remove(os.path.join(self._root, path)):
                         self._evidence.files.forget([path])
 
@@ -42,7 +43,7 @@ class Temps:
 
     def _find_readers(self) -> dict[str, list[str]]:
         graph = self._graph
-        readers: dict[str, list[str]] = {task.name: [] for task in graph.tasks.values() if _temp_paths(task)}
+        readers: dict[str, list[str]] = {task.name: [] for task in graph.tasks.values() if _temps(task)}
         if not readers:
             return {}
         for task in graph.tasks.values():
@@ -62,12 +63,13 @@ class Temps:
 
     def _read_before(self, reader: str, made_by: str) -> bool:
         """Did a reader outside this run succeed on exactly what was made?"""
-        read, made = self._evidence.trace(reader), self._evidence.trace(made_by)
-        if read is None or made is None:
+        read = self._evidence.trace(reader)
+        if read is None:
             return False
-        paths = _temp_paths(self._graph.tasks[made_by])
-        return all(path not in read.inputs or read.inputs[path] == made.outputs.get(path) for path in paths)
+        temps = _temps(self._graph.tasks[made_by])
+        found = [path for path in read.inputs if any(covers(temp.path, temp.kind, path) for temp in temps)]
+        return bool(found) and all(read.inputs[path] == self._evidence.input_digest(path) for path in found)
 
 
-def _temp_paths(task: Task) -> list[str]:
-    return [output.path for output in task.outputs if output.temp]
+def _temps(task: Task) -> list[Output]:
+    return [output for output in task.outputs if output.temp]
