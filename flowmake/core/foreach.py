@@ -17,7 +17,7 @@ from flowmake.core.model import Declaration, Flow, Foreach, KeySource
 from flowmake.core.patterns import captures, normalise
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
-from flowmake.core.values import Record, label
+from flowmake.core.values import Record, elements, label
 
 Binding = dict[str, Any]
 """Values for some of the keys, by name."""
@@ -71,6 +71,8 @@ def settled(source: KeySource, flow: Flow, place: Place) -> KeySource:
 
     Raises `FlowfileError`.
     """
+    if source.values is not None:
+        return msgspec.structs.replace(source, values=_settled_values(source.values, flow, place))
     texts = (source.glob, source.lines, source.json, *(source.dates or ()))
     if not any(map(templates.has_template, texts)):
         return source
@@ -83,6 +85,20 @@ def settled(source: KeySource, flow: Flow, place: Place) -> KeySource:
         json=templates.render(source.json, context, place.at("json")),
         dates=source.dates and (first, last),
     )
+
+
+def _settled_values(values: tuple[Any, ...], flow: Flow, place: Place) -> tuple[Any, ...]:
+    """Values with their templates rendered; one expression that gives a list stands for all its elements."""
+    if not any(isinstance(value, str) and templates.has_template(value) for value in values):
+        return values
+    found: list[Any] = []
+    for index, value in enumerate(values):
+        given = templates.evaluate(value, flow_context(flow), place.at(index)) if isinstance(value, str) else value
+        several = elements(given)
+        found += [given] if several is None else several
+    if any(isinstance(value, list) for value in found):
+        raise FlowfileError([Problem("a list inside a list cannot be a value", (place,))])
+    return tuple(_record(value, index) if isinstance(value, dict) else value for index, value in enumerate(found))
 
 
 def flow_context(flow: Flow) -> dict[str, Any]:

@@ -68,6 +68,40 @@ def test_keys_are_crossed_in_the_order_written() -> None:
     ]
 
 
+def over(*given: Any) -> list[dict[str, Any]]:
+    """The values of `a`, in a flow with parameters that are lists."""
+    params = {"list": ["x", 2], "number": 7, "tables": [{"id": 1, "url": "u"}, {"id": 2, "url": "v"}]}
+    declaration = Declaration("t", PLACE, foreach=Foreach({"a": values(*given)}, (), False))
+    return combinations(declaration, Flow("/root", "/root/Flowfile", params=params), Files())
+
+
+def test_values_may_be_templates_and_a_list_stands_for_its_elements() -> None:
+    found = over("{{ params.list }}", "no-{{ params.number }}", "{{ params.number }}", "plain", True)
+    assert [keys["a"] for keys in found] == ["x", 2, "no-7", 7, "plain", True]
+    found = over("{{ params.tables }}")
+    assert [(keys["a"]["url"], instance_name("t", keys)) for keys in found] == [("u", "t@1"), ("v", "t@2")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint", "keys"),
+    [
+        (
+            "{{ params.lst }}",
+            "`params` has no `lst`",
+            "did you mean `list`? (it has: `list`, `number`, `tables`)",
+            (1,),
+        ),
+        ("{{ [params.list] }}", "a list inside a list cannot be a value", "", ()),
+    ],
+)
+def test_a_wrong_template_among_the_values(text: str, message: str, hint: str, keys: tuple[int, ...]) -> None:
+    with pytest.raises(FlowfileError) as caught:
+        over("x", text)
+    (found,) = caught.value.problems
+    assert (found.message, found.hint) == (message, hint)
+    assert found.places == (PLACE.at("foreach", "a", *keys),)
+
+
 def test_keys_are_paired_up() -> None:
     assert combine(a=values(1, 2), b=values("x", "y"), zip=True) == [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
 
