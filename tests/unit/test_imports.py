@@ -80,3 +80,14 @@ def test_a_command_imports_no_other_command(tmp_path: Path) -> None:
     (tmp_path / "Flowfile").write_text('[tasks.a]\noutputs = ["a"]\nrun = "touch a"\n')
     modules = {entry.module for entry in COMMANDS.values()}
     assert imported_by(command_line("list"), tmp_path) & modules == {"flowmake.cli.list"}
+
+
+def test_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
+    """The second time, a snapshot answers: nothing of what judges or parses is imported."""
+    (tmp_path / "Flowfile").write_text('[tasks.a]\noutputs = ["a"]\nrun = "echo {{ 1 }} > a"\n')
+    statement = "import sys; sys.argv[1:] = ['run']; from flowmake.__main__ import main; assert main() == 0"
+    for _ in range(2):
+        imported_by(statement, tmp_path)
+    loaded = imported_by(statement, tmp_path)
+    assert not loaded & {*HEAVY, "msgspec", "tomli", "xxhash", "filelock", "typing", "re", "json"}
+    assert not {name for name in loaded if name.startswith(("flowmake.cli", "flowmake.core"))}
