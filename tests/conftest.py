@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 
@@ -40,6 +41,15 @@ class Result(NamedTuple):
     code: int
     stdout: str
     stderr: str
+
+
+class Running(subprocess.Popen[bytes]):
+    """A process with a group of its own, which does not outlive its `with`: a failing test must not hang."""
+
+    def __exit__(self, *failure: Any) -> None:
+        if self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        super().__exit__(*failure)
 
 
 @dataclass(frozen=True)
@@ -116,10 +126,15 @@ class Project:
             os.close(ours)
         return Result(process.returncode, shown.decode(errors="replace").replace("\r\n", "\n"), "")
 
-    def start(self, *args: str, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[bytes]:
-        """`flowmake ARGS…` left running, in its own session; the caller waits for it or ends it."""
+    def gate(self, name: str = "gate") -> IO[bytes]:
+        """A named pipe that tasks can read from to wait for the test. Opening it waits for nobody."""
+        os.mkfifo(self.root / name)
+        return open(os.open(self.root / name, os.O_RDWR), "r+b", buffering=0)
+
+    def start(self, *args: str, env: Mapping[str, str] | None = None, **more: Any) -> Running:
+        """`flowmake ARGS…` left running, in its own session; at the end of a `with` it is ended if it still is."""
         options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(
+        return Running(
             [COMMAND, *args], cwd=self.root, env=self.environ(env), start_new_session=True, **(options | more)
         )
 

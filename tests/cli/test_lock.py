@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +11,11 @@ import pytest
 @pytest.fixture
 def busy(project: Any) -> Iterator[Any]:
     """A project in which a run is under way, until the test is over."""
-    os.mkfifo(project.root / "gate")
     project.flowfile('[tasks.slow]\noutputs = ["slow"]\nrun = "echo begun; read line < gate; touch slow"\n')
-    with project.start("run", "-q") as running:
-        with open(project.root / "gate", "w") as gate:  # opened once the task has come to read
-            yield project
-            gate.write("\n")
+    with project.gate() as gate, project.start("run", "--progress", "plain") as running:
+        assert running.stderr.readline() == b"[0/1] slow started\n"
+        yield project
+        gate.write(b"\n")
         assert running.wait(30) == 0
 
 
@@ -40,6 +38,8 @@ def test_looking_needs_no_lock(busy: Any) -> None:
     assert (done.code, done.stderr) == (0, "1 task: 1 running\n")
     assert done.stdout.splitlines()[1].split()[:2] == ["slow", "running"]
     assert done.stdout.rstrip("\n").endswith(" -")
+    with busy.start("log", "slow", "-f") as following:
+        assert following.stdout.readline() == b"begun\n"
     assert busy.run("log", "slow").stdout == "begun\n"
     assert busy.run("history").stdout.splitlines()[1].split()[4:5] == ["running"]
     assert "note     lock: held: a flowmake is at work in this root\n" in busy.run("doctor").stdout

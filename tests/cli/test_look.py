@@ -138,14 +138,12 @@ def test_log_of_what_never_ran(letters: Any) -> None:
 
 
 def test_log_follows_a_task_until_it_ends(project: Any) -> None:
-    os.mkfifo(project.root / "gate")
     project.flowfile('[tasks.slow]\nrun = "echo begun; read line < gate; echo $line"')
-    with project.start("run", "-q") as running:
-        with open(project.root / "gate", "w") as gate:  # opened once the task has come to read
-            following = project.start("log", "slow", "-f")
+    with project.gate() as gate, project.start("run", "--progress", "plain") as running:
+        assert running.stderr.readline() == b"[0/1] slow started\n"
+        with project.start("log", "slow", "-f") as following:
             assert following.stdout.readline() == b"begun\n"
-            gate.write("ended\n")
-        with following:
+            gate.write(b"ended\n")
             assert following.communicate(timeout=30) == (b"ended\n", b"")
         assert running.wait(30) == 0
 
@@ -169,12 +167,11 @@ def test_history_of_a_run(built: Any) -> None:
 
 
 def test_history_of_a_run_stopped_by_a_signal(project: Any) -> None:
-    os.mkfifo(project.root / "gate")
     project.flowfile('[tasks.slow]\nrun = "read line < gate"')
-    with project.start("run", "-q") as running:
-        with open(project.root / "gate", "w"):
-            os.kill(running.pid, signal.SIGINT)
-            running.communicate(timeout=30)
+    with project.gate(), project.start("run", "--progress", "plain") as running:
+        assert running.stderr.readline() == b"[0/1] slow started\n"
+        os.kill(running.pid, signal.SIGINT)
+        running.communicate(timeout=30)
         assert running.returncode == 130
     done = project.run("history", "last")
     assert re.sub(" +", " ", project.scrub(done.stdout)).splitlines()[1].startswith("slow interrupted TIME SECONDS 1")
