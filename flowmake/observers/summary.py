@@ -8,7 +8,7 @@ from typing import IO
 from flowmake.core.events import Event, RunFinished, TaskFinished
 from flowmake.core.text import counted, duration, safe_line
 from flowmake.observers.output import Lines
-from flowmake.observers.wording import BAD, ORDER, details, outcome
+from flowmake.observers.wording import BAD, ORDER, details, outcome, signal_name
 
 _TAIL = 10
 _TOLD_IN_FULL = 10
@@ -65,7 +65,8 @@ class Summary:
             return nothing_to_do(end.total)
         counts = ", ".join(self._counts(end)) or "nothing was run"
         word, color = _WORDS[end.status]
-        return f"{self._lines.style(word, 'bold', color)} in {duration(end.seconds)}: {counts}"
+        by = _stopped_by(end.exit_code) if end.status == "interrupted" else ""
+        return f"{self._lines.style(word, 'bold', color)}{by} in {duration(end.seconds)}: {counts}"
 
     def _counts(self, end: RunFinished) -> Iterator[str]:
         for status in ORDER:
@@ -75,6 +76,11 @@ class Summary:
 
 
 _WORDS = {"succeeded": ("done", "green"), "failed": ("failed", "red"), "interrupted": ("interrupted", "yellow")}
+
+
+def _stopped_by(exit_code: int) -> str:
+    """What stopped a run, as its exit code tells."""
+    return f" by {signal_name(exit_code - 128)}" if exit_code > 128 else " by the deadline"
 
 
 def nothing_to_do(total: int) -> str:

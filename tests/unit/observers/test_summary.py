@@ -89,12 +89,18 @@ def test_of_many_failures_all_are_named_but_not_all_quoted(tell: Any) -> None:
 def test_interruption(tell: Any) -> None:
     tasks = [{"task": f"t{n}", "status": "interrupted", "signal": 2, "seconds": 1.0} for n in range(7)]
     assert tell(*tasks, status="interrupted", exit_code=130, counts={"interrupted": 7}) == (
-        "interrupted: `t0`, `t1`, `t2`, `t3`, `t4` and 2 more\ninterrupted in 1m 05s: 7 interrupted\n"
+        "interrupted: `t0`, `t1`, `t2`, `t3`, `t4` and 2 more\ninterrupted by SIGINT in 1m 05s: 7 interrupted\n"
     )
 
 
 def test_interrupted_before_anything_ran(tell: Any) -> None:
-    assert tell(status="interrupted", exit_code=130) == "interrupted in 1m 05s: nothing was run\n"
+    assert tell(status="interrupted", exit_code=143) == "interrupted by SIGTERM in 1m 05s: nothing was run\n"
+
+
+def test_interrupted_by_the_deadline(tell: Any) -> None:
+    counts = {"interrupted": 1, "skipped": 2}
+    text = "interrupted by the deadline in 1m 05s: 1 interrupted, 2 skipped\n"
+    assert tell(status="interrupted", exit_code=124, counts=counts) == text
 
 
 @pytest.mark.parametrize(
