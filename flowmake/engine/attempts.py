@@ -185,7 +185,8 @@ class Attempts:
         if running.stopped:
             return "stopped"
         if ended.signal is not None:
-            return f"killed by signal {_signal_name(ended.signal)}"
+            name = _signal_name(ended.signal)
+            return f"killed by {name}" if name.startswith("SIG") else f"killed by signal {name}"
         if ended.exit_code:
             return f"exit code {ended.exit_code}"
         if missing := running.outputs.missing():

@@ -46,7 +46,7 @@ def outcome(event: TaskFinished) -> str:
 def message_beside(event: TaskFinished) -> str:
     """The message, where `how_it_ended` does not say it already."""
     message = safe_line(event.message)
-    return "" if message == how_it_ended(event) else message
+    return "" if event.status == "timed_out" or message == how_it_ended(event) else message
 
 
 def details(event: TaskFinished, lines: int) -> Iterator[str]:

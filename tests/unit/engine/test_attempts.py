@@ -72,7 +72,7 @@ def test_the_start_is_told_as_a_person_would_type_it(stage: Stage, action: str, 
     [
         (0, "succeeded", ""),
         (2, "failed", "exit code 2"),
-        (Ended("", signal=9), "failed", "killed by signal SIGKILL"),
+        (Ended("", signal=9), "failed", "killed by SIGKILL"),
         (Ended("", signal=99), "failed", "killed by signal 99"),
         (Ended("", error="command `x` not found in PATH"), "failed", "command `x` not found in PATH"),
         (Ended("", exit_code=1, error="ValueError: no"), "failed", "ValueError: no"),
@@ -268,4 +268,4 @@ def test_each_repetition_is_told(stage: Stage) -> None:
     (event,) = (event for event in stage.events if isinstance(event, TaskRetrying))
     assert (event.attempt, event.delay, event.signal, event.timed_out) == (1, 4, 9, False)
     end: Any = finished(stage)
-    assert (end.attempt, end.seconds, end.message) == (2, 1.0, "killed by signal SIGKILL")
+    assert (end.attempt, end.seconds, end.message) == (2, 1.0, "killed by SIGKILL")

@@ -50,8 +50,22 @@ def test_success_with_counts(tell: Any) -> None:
 
 
 def test_every_failure_is_named_with_code_log_and_last_lines(tell: Any) -> None:
-    killed = {"task": "shot", "status": "failed", "signal": 9, "seconds": 3.0, "log": "shot.log"}
-    late = {"task": "late", "status": "timed_out", "signal": 15, "seconds": 60.0, "log": "late.log"}
+    killed = {
+        "task": "shot",
+        "status": "failed",
+        "signal": 9,
+        "seconds": 3.0,
+        "log": "shot.log",
+        "message": "killed by SIGKILL",
+    }
+    late = {
+        "task": "late",
+        "status": "timed_out",
+        "signal": 15,
+        "seconds": 60.0,
+        "log": "late.log",
+        "message": "timed out after 60 s",
+    }
     missing = {"task": "none", "status": "failed", "exit_code": 0, "message": "output `x` is missing"}
     both = {"task": "both", "status": "failed", "exit_code": 3, "seconds": 0.2, "message": "the pool process died"}
     counts = {"failed": 4, "timed_out": 1, "skipped": 2, "succeeded": 1}
