@@ -48,6 +48,7 @@ class Plain:
         self._verbose = verbose
         self._total = 0
         self._done = 0
+        self._has_begun = False
         self._running: dict[str, float] = {}
         self._delayed: dict[str, None] = {}
         self._clock = clock
@@ -60,7 +61,8 @@ class Plain:
                 self._total = event.expected
             case TasksFound():
                 self._total += event.count
-                self._chat(self._counter() + f"{safe_line(event.by)} brought {counted(event.count, 'more task')}")
+                if self._has_begun or self._verbose:  # a run that finds nothing to do has nothing to tell
+                    self._chat(self._counter() + f"{safe_line(event.by)} brought {counted(event.count, 'more task')}")
             case TaskJudged():
                 self._judged(event)
             case TaskStarted():
@@ -99,6 +101,7 @@ class Plain:
             self._chat(*(f"{name}: stale: {reason_sentence(reason)}" for reason in event.reasons))
 
     def _started(self, event: TaskStarted) -> None:
+        self._has_begun = True
         self._running[event.task] = self._clock()
         self._delayed.pop(event.task, None)
         again = f", attempt {event.attempt}" if event.attempt > 1 else ""

@@ -122,6 +122,14 @@ def test_verbose_adds_reasons_and_commands(stream: Any, event: Any) -> None:
     assert lines[failure + 1 : failure + 4] == ["    one", "    two red\\x07", "    log: logs/bad.log"]
 
 
+@pytest.mark.parametrize(("verbose", "text"), [(False, ""), (True, "[0/3] split brought 2 more tasks\n")])
+def test_a_fan_out_is_no_news_before_anything_has_run(stream: Any, event: Any, verbose: bool, text: str) -> None:
+    plain = Plain(stream, verbose=verbose)
+    plain.on_event(event(RunStarted, targets=("all",), jobs=1, argv=(), expected=1))
+    plain.on_event(event(TasksFound, by="split", count=2))
+    assert stream.getvalue() == text
+
+
 def test_a_stream_without_unicode_gets_ascii(stream_of: Any, event: Any) -> None:
     stream = stream_of("ascii")
     text = told(stream, event)
