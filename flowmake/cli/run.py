@@ -25,7 +25,7 @@ TARGET is a task, `task@instance`, a glob over such names, `tag:NAME`, or the pa
 path. Without any: what `[flow] default` says, or every task that no other task needs.
 
 Exit codes: 0 done or nothing to do, 1 a task failed, 2 usage or Flowfile error, 4 state or I/O error, 75 another
-flowmake is at work, 124 only timeouts failed, 128+N stopped by signal N.
+flowmake is at work, 124 only timeouts failed or the deadline passed, 128+N stopped by signal N.
 """
 
 
