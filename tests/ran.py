@@ -16,9 +16,7 @@ def ran(project: Project, *args: str, code: int = 0, env: Mapping[str, str] | No
     return sorted(e["task"] for e in events(project, *args, code=code, env=env) if e.get("status") in RAN)
 
 
-def events(
-    project: Project, *args: str, code: int = 0, env: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
+def events(project: Project, *args: str, code: int = 0, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """All events about tasks of a run that must end with `code`."""
     done = project.run("run", "--events", "-", *args, env=env)
     assert done.code == code, done.stderr
@@ -27,8 +25,7 @@ def events(
 
 def reasons(project: Project, task: str, *args: str, env: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """Why a task is stale just now, without running anything; empty if it is fresh."""
-    (found,) = statuses(project, task, *args, env=env)
-    assert found["task"] == task
+    (found,) = (found for found in statuses(project, task, *args, env=env) if found["task"] == task)
     return list(found["reasons"])
 
 

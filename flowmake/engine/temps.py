@@ -68,7 +68,7 @@ class Temps:
             return False
         temps = _temps(self._graph.tasks[made_by])
         found = [path for path in read.inputs if any(covers(temp.path, temp.kind, path) for temp in temps)]
-        return bool(found) and all(read.inputs[path] == self._evidence.input_digest(path) for path in found)
+        return all(read.inputs[path] == self._evidence.input_digest(path) for path in found)
 
 
 def _temps(task: Task) -> list[Output]:
