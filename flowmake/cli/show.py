@@ -16,7 +16,8 @@ from flowmake.core.model import Retry
 
 if TYPE_CHECKING:
     from flowmake.cli.documents import FileState, TaskShown
-    from flowmake.core.model import Declaration
+    from flowmake.core.graph import Graph
+    from flowmake.core.model import Declaration, Task
     from flowmake.core.plan import Judgement, Plan
     from flowmake.core.source import Place
 
@@ -80,11 +81,19 @@ def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) ->
         inputs=states.inputs_of(judgement, graph),
         outputs=states.outputs_of(judgement),
         upstream=list(graph.upstream(task.name)),
-        downstream=[name for name in graph.downstream()[task.name] if name != declared.name],
+        downstream=_downstream(task, graph),
         settings=_settings(declared),
         status=states.status_of(judgement, running=running),
         declared=where(declared.place),
     )
+
+
+def _downstream(task: Task, graph: Graph) -> list[str]:
+    """Who waits for it, by itself or for all instances of its `foreach` together."""
+    downstream = graph.downstream()
+    own = task.declared.name
+    found = [*downstream[task.name], *(downstream[own] if own != task.name and own in downstream[task.name] else ())]
+    return [name for name in dict.fromkeys(found) if name != own]
 
 
 def _settings(declared: Declaration) -> dict[str, Any]:

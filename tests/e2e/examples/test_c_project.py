@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -80,3 +81,10 @@ def test_an_error_of_the_compiler_is_shown(words: Any) -> None:
     assert "src/table.c: In function" in done.stderr
     words.edit("src/table.c", "table->usd = 0;", "table->used = 0;")
     assert set(words.run()) == {"compile@table"}, "the object came out as before, so that is all"
+
+
+def test_show_names_who_waits_for_one_unit_and_for_all_of_them(words: Any) -> None:
+    shown = json.loads(words.project.run("show", "compile@reader", "--json").stdout)["tasks"][0]
+    assert sorted(shown["downstream"]) == ["program", "test-program@test_reader", "test-program@test_table"]
+    headers = [entry["path"] for entry in shown["inputs"]]
+    assert headers == ["src/reader.c", "include/reader.h", "build/stop_words.h"]
