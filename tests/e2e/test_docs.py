@@ -8,8 +8,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
+from flowmake.cli.group import flowmake
+from flowmake.cli.table import COMMANDS
 from tests.pages import Page, bare_environ, blocks, comparable, matches
 
 REPO = Path(__file__).resolve().parents[2]
@@ -18,6 +21,7 @@ RUN_NOTHING = {"CONTRIBUTING.md", "docs/index.md", "docs/coming-from/index.md"}
 """Pages that only point elsewhere. What is looked up or was decided (`LOOKED_UP`) has tests of its own."""
 LOOKED_UP = ("docs/reference/", "docs/design/")
 PICTURE = REPO / "docs" / "images" / "quickstart.svg"
+MENTIONED = re.compile(r"`flowmake ([^`]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -60,6 +64,28 @@ def test_a_snippet_is_a_flowfile(page: Path, tmp_path: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_what_the_text_mentions_exists(page: Path) -> None:
+    """Commands and options in the running text, which nobody runs."""
+    prose = re.sub(r"(?ms)^(`{3,}).*?^\1", "", page.read_text())
+    mentioned = [line.replace("[", "").replace("]", "").split() for line in MENTIONED.findall(prose)]
+    assert [" ".join(words) for words in mentioned if not _is_known(words)] == []
+
+
+def _is_known(words: list[str]) -> bool:
+    name, *arguments = words
+    if name in ("COMMAND", "--help", "--version", "-V"):
+        return True
+    if name not in COMMANDS:
+        return False
+    with click.Context(flowmake) as ctx:
+        command = flowmake.get_command(ctx, name)
+    assert command is not None
+    known = {option for param in command.params for option in param.opts} | {"-h", "--help"}
+    given = [word for word in arguments if word.startswith("-")]
+    return all((word.partition("=")[0] if word.startswith("--") else word[:2]) in known for word in given)
 
 
 @pytest.mark.parametrize(
