@@ -107,14 +107,18 @@ class Project(Workspace):
         lock: str = "wait",
         say: Callable[[str], None] | None = None,
     ) -> list[str]:
-        """Remove outputs that flowmake made (`orphans`: those no task makes any more); returns their paths."""
+        """Remove outputs that flowmake made (`orphans`: those no task makes any more); returns their paths.
+
+        A directory in which something has changed since is kept; `say` is told.
+        """
         from flowmake.upkeep import clean, removable
 
+        tell = say or (lambda text: None)
         if dry_run:
             with self.look() as view:
-                return removable(self, view, targets, orphans=orphans)
+                return removable(self, view, targets, orphans=orphans, say=tell)
         with wiring.locked(self.state, lock, say):
-            return clean(self, targets, orphans=orphans)
+            return clean(self, targets, orphans=orphans, say=tell)
 
 
 def load(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
 from flowmake import wiring
 from flowmake.core.errors import StateError
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, preview, resolve_targets
+from flowmake.core.text import safe_line
 from flowmake.engine.outputs import remove
 from flowmake.workspace import View, Workspace, reveal
 from flowmake.world import snapshot
@@ -38,28 +39,49 @@ def _concrete(graph: Graph, names: Iterable[str]) -> list[str]:
     return [name for name in graph.order(wanted) if name in wanted]
 
 
-def clean(workspace: Workspace, targets: Sequence[str], *, orphans: bool) -> list[str]:
-    """Remove outputs that flowmake made, of the targets (none: of all tasks). Never follows a link."""
+def clean(workspace: Workspace, targets: Sequence[str], *, orphans: bool, say: Callable[[str], None]) -> list[str]:
+    """Remove outputs that flowmake made, of the targets (none: of all tasks). Never follows a link.
+
+    `say` is told of what is kept because something else is in it.
+    """
     workspace.state.create()
     with closing(wiring.open_store(workspace.state, read_only=False)) as store:
         view = workspace.view(store, wiring.open_files(workspace.flow.root, workspace.state, store))
-        paths = removable(workspace, view, targets, orphans=orphans)
+        paths = removable(workspace, view, targets, orphans=orphans, say=say)
+        gone = [] if orphans else _emptied(workspace, view, targets, paths)
         _remove_all(workspace, paths)
         if orphans:
             _forget(view, paths)
-        else:
-            for name in _wanted(workspace, view, targets):
-                store.forget_task(name)
+        for name in gone:
+            store.forget_task(name)
         return paths
 
 
-def removable(workspace: Workspace, view: View, targets: Sequence[str], *, orphans: bool) -> list[str]:
+def _emptied(workspace: Workspace, view: View, targets: Sequence[str], removed: Collection[str]) -> list[str]:
+    """Tasks of which nothing is left; of the others it must be remembered what they made."""
+    made = view.store.made()
+    names = _wanted(workspace, view, targets)
+    return [name for name in names if all(path in removed for path in _made(view, name, made))]
+
+
+def removable(
+    workspace: Workspace, view: View, targets: Sequence[str], *, orphans: bool, say: Callable[[str], None]
+) -> list[str]:
     """What `clean` would remove."""
     _expand_known(view)
     if orphans:
         return find_orphans(view)
     made = view.store.made()
-    return [path for name in _wanted(workspace, view, targets) for path in _made(view, name, made)]
+    paths = [path for name in _wanted(workspace, view, targets) for path in _made(view, name, made)]
+    shared = [path for path in paths if _is_shared(view, path, made[path])]
+    for path in shared:
+        say(f"`{safe_line(path)}` is kept, since not everything in it is as flowmake made it")
+    return [path for path in paths if path not in shared]
+
+
+def _is_shared(view: View, path: str, digest: str) -> bool:
+    """A folder that was changed since may hold what nobody could make again."""
+    return digest.startswith("tree:") and view.files.digest(path) != digest
 
 
 def _wanted(workspace: Workspace, view: View, targets: Sequence[str]) -> list[str]:
@@ -79,7 +101,7 @@ def _recorded(view: View, names: Iterable[str]) -> list[str]:
     return [name for name in view.store.traces() if name in wanted or name.partition("@")[0] in fanouts]
 
 
-def _made(view: View, name: str, made: Collection[str]) -> list[str]:
+def _made(view: View, name: str, made: Mapping[str, str]) -> list[str]:
     trace = view.store.traces()[name]
     return [path for path in trace.outputs if path in made and view.files.exists(path)]
 

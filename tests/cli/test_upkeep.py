@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 def test_accept_makes_fresh_what_is_there(built: Any) -> None:
     built.write("upper.txt", "EDITED\n")
@@ -61,6 +63,19 @@ def test_clean_of_files_that_were_there_before(letters: Any) -> None:
     done = letters.run("clean")
     assert (done.code, done.stdout, done.stderr) == (0, "", "0 paths removed\n")
     assert letters.exists("upper.txt")
+
+
+@pytest.mark.parametrize("options", [(), ("-n",)])
+def test_clean_keeps_a_folder_that_holds_something_else(project: Any, options: tuple[str, ...]) -> None:
+    project.flowfile('[tasks.site]\noutputs = ["site/"]\nrun = "touch site/index"\n')
+    assert project.run("run", "-q").code == 0
+    project.write("site/mine", "by hand\n")
+    done = project.run("clean", *options)
+    assert (done.code, done.stdout) == (0, "")
+    assert done.stderr.startswith("`site/` is kept, since not everything in it is as flowmake made it\n0 paths ")
+    assert project.read("site/mine") == "by hand\n"
+    (project.root / "site/mine").unlink()
+    assert (project.run("clean").stdout, project.exists("site")) == ("site/\n", False)
 
 
 def test_clean_orphans(built: Any) -> None:
