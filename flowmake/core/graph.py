@@ -20,12 +20,14 @@ from flowmake.core.patterns import (
     intersects,
     is_glob,
     normalise,
+    unescape,
+    within,
 )
 from flowmake.core.producers import Producers
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
-from flowmake.core.templates import skeleton
+from flowmake.core.templates import has_template, skeleton
 from flowmake.core.wellformed import template_problems
 
 
@@ -48,6 +50,7 @@ class Graph:
         self._needs: dict[str, tuple[str, ...]] = {}
         self._order_only: dict[str, frozenset[str]] = {}
         self._perhaps: list[tuple[str, str]] = []
+        self._doubted: list[tuple[str, str]] = []
         self._problems: list[Problem] = []
         self._fanout_outputs: dict[str, list[str]] = {}
         self._named: tuple[int, frozenset[str]] = (0, frozenset())
@@ -146,7 +149,9 @@ class Graph:
             self._link(task)
         self._link_perhaps()
         self._upstream[name] = (*self._upstream[name], *self.groups[name])
+        self._check_overlaps()
         self._raise_problems()
+        self._link_doubted(name)
         self._check_cycles(chain([name], self.groups[name]))
         return self.groups[name]
 
@@ -327,7 +332,27 @@ class Graph:
 
     def _link_perhaps(self) -> None:
         for name, fanout in self._perhaps:
-            self.discover(name, [fanout])
+            if any(self.reaches(other, name) for other in self._sure_upstream(fanout)):
+                self._doubted.append((name, fanout))
+            else:
+                self.discover(name, [fanout])
+        self._perhaps.clear()
+
+    def _sure_upstream(self, fanout: str) -> Iterator[str]:
+        """What the instances of a fan-out will wait for, as far as it does not depend on their keys."""
+        declaration = self.flow.declarations[fanout]
+        yield from (name for name in declaration.needs if name in self.tasks)
+        for entry in declaration.inputs:
+            if entry.kind != "exclude" and not has_template(entry.path):
+                path = within(normalise(entry.path), self.flow.root)
+                yield from self.outputs.behind(path) if is_glob(path) else self.behind_path(unescape(path))
+
+    def _link_doubted(self, fanout: str) -> None:
+        """Readers that did not wait for a fan-out, lest it be a circle; now it shows whether it is one."""
+        made_by = set(self.groups[fanout])
+        for name in [name for name, doubted in self._doubted if doubted == fanout]:
+            found = made_by.intersection(self._makers_of_inputs(self.tasks[name]))
+            self._upstream[name] += tuple(sorted(found))
         self._perhaps.clear()
 
     def _check_sources(self, declaration: Declaration, names: Iterable[str]) -> None:
