@@ -461,7 +461,7 @@ def _reads_own(path: str, output: Output) -> tuple[str, str] | None:
     if path == output.path:
         return f"`{path}` is both an input and an output of `{{task}}`", "a task cannot read what it makes"
     if covers(output.path, output.kind, path):
-        message = f"`{path}`, an input of `{{task}}`, counts as one of its own outputs: `{output.path}` holds it"
+        message = f"`{path}`, an input of `{{task}}`, counts as one of its own outputs (`{output.path}`)"
         return message, "keep what a task reads apart from what it makes"
     folder = path if path.endswith("/") else path + "/"
     if contains(folder, output.path):
