@@ -177,7 +177,7 @@ def _lines(
 
 def identity(made_by: Recipe, inputs: Mapping[str, str]) -> str:
     """What an empty output stands for: its producer's recipe, environment and inputs."""
-    parts = [made_by.text, *chain_items(made_by.env), *chain_items(inputs)]
+    parts = [made_by.text, str(len(made_by.env)), *chain_items(made_by.env), *chain_items(inputs)]
     return "stamp:" + text_digest("\0".join(parts))
 
 
