@@ -49,7 +49,7 @@ class Spec:
 class Record:
     """What a task's last success was made of."""
 
-    command: str
+    command: tuple[str, ...]
     read: Contents
     made: dict[str, bytes]
 
@@ -104,16 +104,20 @@ class Oracle:
             results = self._results(spec, made)
             if record is None or not self._still_holds(spec, record, read):
                 had_to_run.add(spec.name)
-                self.records[spec.name] = Record(spec.command, read, results)
+                self.records[spec.name] = Record(self._rendered(spec), read, results)
             made |= results
-            identity = ("stamp", spec.command, tuple(sorted(read.items(), key=lambda item: item[0])))
+            identity = ("stamp", self._rendered(spec), tuple(sorted(read.items(), key=lambda item: item[0])))
             values |= {path: content or identity for path, content in results.items()}
         self.records = {name: record for name, record in self.records.items() if name in self.specs}
         return had_to_run, made
 
     def _still_holds(self, spec: Spec, record: Record, read: Contents) -> bool:
         there = {path: self._bytes(path) for path in record.made}
-        return record.command == spec.command and record.read == read and record.made == there
+        return record.command == self._rendered(spec) and record.read == read and record.made == there
+
+    def _rendered(self, spec: Spec) -> tuple[str, ...]:
+        """The command with what `{{ inputs }}` stands for."""
+        return (spec.command, *self._listed(spec))
 
     def _results(self, spec: Spec, made: dict[str, bytes]) -> dict[str, bytes]:
         text = b""

@@ -133,12 +133,19 @@ class Edits(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def drop_task(self, data: st.DataObject) -> None:
-        """Drop one that nobody names; its outputs stay behind as leftovers."""
+        """Drop one that nobody names; its outputs stay behind as leftovers, unless they were edited.
+
+        An edited leftover is the user's own file from then on, so that a clean build would have it, too.
+        """
         used = {path for spec in self.oracle.specs.values() for path in spec.inputs}
         used |= {need for spec in self.oracle.specs.values() for need in spec.needs}
         free = [s.name for s in self.oracle.specs.values() if s.name not in used and not used & set(s.outputs)]
         if len(free) > 1:
-            del self.oracle.specs[data.draw(st.sampled_from(sorted(free)))]
+            name = data.draw(st.sampled_from(sorted(free)))
+            del self.oracle.specs[name]
+            for path, content in self.oracle.records[name].made.items() if name in self.oracle.records else ():
+                if (self.root / path).exists() and (self.root / path).read_bytes() != content:
+                    (self.root / path).unlink()
 
     # -- runs --------------------------------------------------------------------------------------------------
 
