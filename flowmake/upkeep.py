@@ -11,7 +11,7 @@ from flowmake.core.errors import StateError
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, preview, resolve_targets
 from flowmake.core.text import safe_line
-from flowmake.engine.outputs import remove
+from flowmake.engine.outputs import is_detour, is_inside, remove_output
 from flowmake.workspace import View, Workspace, reveal
 from flowmake.world import snapshot
 
@@ -69,19 +69,28 @@ def removable(
 ) -> list[str]:
     """What `clean` would remove."""
     _expand_known(view)
-    if orphans:
-        return find_orphans(view)
     made = view.store.made()
-    paths = [path for name in _wanted(workspace, view, targets) for path in _made(view, name, made)]
-    shared = [path for path in paths if _is_shared(view, path, made[path])]
-    for path in shared:
-        say(f"`{safe_line(path)}` is kept, since not everything in it is as flowmake made it")
-    return [path for path in paths if path not in shared]
+    if orphans:
+        paths = find_orphans(view)
+    else:
+        paths = [path for name in _wanted(workspace, view, targets) for path in _made(view, name, made)]
+    why_kept = {path: why for path in paths if (why := _why_kept(workspace, view, path, made[path]))}
+    for path, why in why_kept.items():
+        say(f"`{safe_line(path)}` is kept, since {why}")
+    return [path for path in paths if path not in why_kept]
 
 
-def _is_shared(view: View, path: str, digest: str) -> bool:
-    """A folder that was changed since may hold what nobody could make again."""
-    return digest.startswith("tree:") and view.files.digest(path) != digest
+def _why_kept(workspace: Workspace, view: View, path: str, digest: str) -> str:
+    """Why an output is not removed, if so: what somebody else put there could not be made again."""
+    if is_detour(workspace.flow.root, path):
+        return "a link leads it out of the root"
+    if digest.startswith("tree:") and view.files.digest(path) != digest:
+        return "not everything in it is as flowmake made it"
+    if not path.endswith("/") and view.files.is_dir(path) and digest != view.files.digest(path):
+        return "it is a folder now"
+    if not is_inside(path) and view.files.digest(path) != digest:
+        return "it lies outside the root and is not as flowmake made it"
+    return ""
 
 
 def _wanted(workspace: Workspace, view: View, targets: Sequence[str]) -> list[str]:
@@ -112,7 +121,7 @@ def _remove_all(workspace: Workspace, paths: Iterable[str]) -> None:
     for path in paths:
         full = os.path.join(workspace.flow.root, path)
         try:
-            remove(full)
+            remove_output(workspace.flow.root, path)
             _remove_empty_folders(os.path.dirname(full.rstrip("/")), root)
         except OSError as error:
             raise StateError(f"cannot remove `{path}`: {error.strerror}") from error
@@ -140,9 +149,11 @@ def note_orphans(workspace: Workspace, view: View, *, remove: bool) -> tuple[str
     """Orphans that were not named yet; with `remove`, and where the flow says so, they are deleted."""
     orphans = find_orphans(view)
     if remove and workspace.flow.remove_orphans:
-        _remove_all(workspace, orphans)
-        _forget(view, orphans)
-        return ()
+        made = view.store.made()
+        doomed = [path for path in orphans if not _why_kept(workspace, view, path, made[path])]
+        _remove_all(workspace, doomed)
+        _forget(view, doomed)
+        orphans = [path for path in orphans if path not in doomed]
     known = view.store.named_orphans()
     if known != set(orphans):
         view.store.name_orphans(orphans)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from flowmake.core import templates, units
+from flowmake.core.confines import objection
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.foreach import Sources, combinations, flow_context, instance_name
 from flowmake.core.model import Declaration, Flow, Input, Output, Task
@@ -94,7 +95,10 @@ class _Column(Generic[E]):
         if not all(map(str.strip, texts)):
             hint = "an entry may be left out with `{% if … %}`"
             raise FlowfileError([Problem("the entry is empty", (self._place(index),), hint)])
-        found = [self._settle(entry, text) for text in texts]
+        try:
+            found = [self._settle(entry, text) for text in texts]
+        except ValueError as error:
+            raise FlowfileError([Problem(str(error), (self._place(index),))]) from error
         if not varies:
             self._fixed[index] = found
         return found
@@ -120,7 +124,7 @@ class _Expander:
         self._fixed_resources: dict[str, int] | None = None
         place = declaration.place
         self._inputs = _Column(declaration.inputs, place.at("inputs"), partial(_input, flow.root))
-        self._outputs = _Column(declaration.outputs, place.at("outputs"), partial(_output, flow.root))
+        self._outputs = _Column(declaration.outputs, place.at("outputs"), partial(_output, flow.root, declaration))
         self._needs = _Column(declaration.needs, place.at("needs"), _name, render_names)
         self._after = _Column(declaration.after, place.at("after"), _name, render_names)
 
@@ -201,8 +205,10 @@ def _input(root: str, entry: Input, text: str) -> Input:
     return entry if path == entry.path else Input(path, entry.kind, entry.check, entry.name)
 
 
-def _output(root: str, entry: Output, text: str) -> Output:
+def _output(root: str, declared: Declaration, entry: Output, text: str) -> Output:
     path = within(normalise(text), root)
+    if why := objection(entry, path, declared, root):
+        raise ValueError(why)
     if is_glob(path):
         return Output(path, "glob", entry.temp, entry.clean, entry.name)
     path = unescape(path)

@@ -17,7 +17,7 @@ from flowmake.core.patterns import normalise
 from flowmake.core.ports import Clock, Ended, Executor, Store, Work
 from flowmake.core.staleness import Facts, Stale
 from flowmake.core.text import safe_text
-from flowmake.engine.outputs import Outputs, remove
+from flowmake.engine.outputs import Outputs
 from flowmake.engine.states import State
 
 TAIL_BYTES = 16_384
@@ -96,7 +96,7 @@ class Attempts:
             trace = self._evidence.trace(task.name)
             outputs.prepare(trace.outputs if trace is not None else ())
             if path := self._depfile(running):
-                remove(outputs.path(path))
+                outputs.remove_depfile(path)
             running.work = self._work(running, cpu)
         except OSError as error:
             running.launch_error = f"cannot prepare the outputs: {error.strerror}: {error.filename}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -11,6 +12,7 @@ from flowmake.core.patterns import compile_pattern
 
 Signature = tuple[int, int, int, int]
 STAGED = ".flowmake-staged."
+DETOUR = "a link leads it out of the root"
 
 
 class Outputs:
@@ -35,10 +37,11 @@ class Outputs:
         for output in self._outputs:
             self._make_folders(output)
             if output.clean and output.path.endswith("/"):
+                self._refuse_detour(output.path, self.path(output.path))
                 empty_folder(self.path(output.path))
         globs = [compile_pattern(output.path) for output in self._outputs if output.kind == "glob"]
         for path in made_before if globs else ():
-            if any(glob.matches(path) for glob in globs):
+            if is_inside(path) and any(glob.matches(path) for glob in globs) and not is_detour(self._root, path):
                 remove(self.path(path))
         for staged in self.staged().values():
             remove(self.path(staged))
@@ -62,10 +65,19 @@ class Outputs:
             return {}
         return {output.path: _staging(output.path) for output in self._outputs if output.kind == "path"}
 
+    def remove_depfile(self, path: str) -> None:
+        """Remove the depfile of the last attempt; nothing else that may be at its place. Raises `OSError`."""
+        if _is_folder(self.path(path)):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not is_detour(self._root, path):
+            remove(self.path(path))
+
     def publish(self) -> None:
         """Rename staged results into place. Raises `OSError`."""
         for final, staged in self.staged().items():
             if final.endswith("/"):
+                if os.path.lexists(self.path(final.rstrip("/"))):
+                    self._refuse_detour(final, self.path(final.rstrip("/")))
                 _swap_folder(self.path(staged), self.path(final))
             else:
                 os.replace(self.path(staged), self.path(final))
@@ -113,16 +125,28 @@ class Outputs:
             return
         for staged in self.staged().values():
             remove(self.path(staged))
-        for path, signature in list(self._signatures()):
-            if before.get(path) != signature and not (path in before and _is_folder(path)):
-                remove(path)
+        for output in self._outputs:
+            if not is_inside(output.path) and (output.kind == "glob" or output.path.endswith("/")):
+                continue  # a folder that others may be writing to at this moment
+            for path, signature in list(self._signatures_of(output)):
+                if before.get(path) != signature and not (path in before and _is_folder(path)):
+                    self._refuse_detour(output.path, path)
+                    remove(path)
+
+    def _refuse_detour(self, declared: str, path: str) -> None:
+        """Raises `OSError` where a link leads a path (absolute) that was declared inside the root out of it."""
+        if is_inside(declared) and _leads_out(self._root, path):
+            raise OSError(errno.EXDEV, DETOUR, declared)
 
     def _signatures(self) -> Iterator[tuple[str, Signature]]:
         for output in self._outputs:
-            for path in self._files(output):
-                signature = _signature(path)
-                if signature is not None:
-                    yield path, signature
+            yield from self._signatures_of(output)
+
+    def _signatures_of(self, output: Output) -> Iterator[tuple[str, Signature]]:
+        for path in self._files(output):
+            signature = _signature(path)
+            if signature is not None:
+                yield path, signature
 
     def _files(self, output: Output) -> Iterable[str]:
         if output.kind == "glob":
@@ -179,6 +203,32 @@ def remove(path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
+
+
+def remove_output(root: str, path: str) -> bool:
+    """`remove` for an output. Raises `OSError` where a link leads it out of the root."""
+    if is_detour(root, path):
+        raise OSError(errno.EXDEV, DETOUR, path)
+    return remove(os.path.join(root, path))
+
+
+def is_detour(root: str, path: str) -> bool:
+    """Whether a link among the folders of an output that is declared inside the root leads out of it.
+
+    Who replaces a folder by a link does not mean what lies behind it to be deleted.
+    """
+    return is_inside(path) and _leads_out(root, os.path.join(root, path.rstrip("/")))
+
+
+def is_inside(path: str) -> bool:
+    """Whether a normalised path lies below the root by its name."""
+    return not path.startswith(("/", "../"))
+
+
+def _leads_out(root: str, path: str) -> bool:
+    """Whether the folder that `path` (absolute) lies in is outside the root; with a final `/`, that folder itself."""
+    top = os.path.realpath(root).rstrip("/") + "/"
+    return not (os.path.realpath(os.path.dirname(path)) + "/").startswith(top)
 
 
 def empty_folder(path: str) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 from flowmake.core.evidence import Evidence
 from flowmake.core.model import Output, Task
 from flowmake.core.patterns import covers
-from flowmake.engine.outputs import remove
+from flowmake.engine.outputs import remove_output
 
 
 class Temps:
@@ -32,7 +31,7 @@ class Temps:
         for made_by in self._made_for(reader):
             if is_good(made_by) and all(self._has_read(other, made_by, is_good) for other in self._readers[made_by]):
                 for path in self._evidence.temp_paths(self._graph.tasks[made_by]):
-                    if remove(os.path.join(self._root, path)):
+                    if remove_output(self._root, path):
                         self._evidence.files.forget([path])
 
     def _made_for(self, reader: str) -> Iterator[str]:
