@@ -1,4 +1,4 @@
-"""Where a task may make files: inside the root, unless the Flowfile itself names a place outside. Looks at names only."""
+"""Where a task may make files: inside the root, unless the Flowfile names a place outside. Looks at names only."""
 
 from __future__ import annotations
 
