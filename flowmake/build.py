@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowmake import wiring
 from flowmake.core.errors import UsageError
@@ -15,6 +15,9 @@ from flowmake.core.plan import Judgement, Plan, needed, preview
 from flowmake.core.ports import Observer, Store
 from flowmake.shortcut import Invocation
 from flowmake.workspace import RunOptions, Workspace, check
+
+if TYPE_CHECKING:
+    from flowmake.views.drawing import Drawing
 
 __all__ = ["Confirm", "Listener", "Project", "RunOptions", "load"]
 
@@ -40,6 +43,18 @@ class Project(Workspace):
         """The tasks and their edges; fan-outs whose source is made by a task are not expanded."""
         with self.look() as view:
             return view.graph
+
+    def drawing(self, targets: Sequence[str] = (), *, expand: bool = False, files: bool = False) -> Drawing:
+        """The picture of everything the targets need (none: of all tasks), with how each task stands.
+
+        `expand` shows every instance of a `foreach`, `files` files as well.
+        """
+        from flowmake.views.drawing import Drawing, of_plan
+        from flowmake.views.picture import Options
+
+        plan = self.plan(targets or tuple(self.flow.declarations))
+        options = Options(expand=expand, files=files, title=self.flow.name)
+        return Drawing(of_plan(plan, options, running=self.is_running()))
 
     def is_running(self) -> bool:
         """Is some flowmake running tasks in this root right now?"""

@@ -12,8 +12,7 @@ from flowmake.cli.options import flow_options, open_project, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
-    from flowmake.core.plan import Plan
-    from flowmake.views.picture import Known, Picture
+    from flowmake.views.picture import Picture
 
 FORMATS = ("dot", "mermaid", "text", "json")
 ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text", ".json": "json"}
@@ -46,35 +45,22 @@ def command(
     cluster: str | None,
     direction: str,
 ) -> int:
-    from flowmake.views import picture
+    from flowmake.views import drawing, picture
 
     project = open_project(ctx)
     plan = project.plan(targets or tuple(project.flow.declarations))
-    known = _known(plan, running=project.is_running())
     options = picture.Options(
         expand=expand,
         files=files,
         cluster="include" if cluster == "include" else "tag" if cluster else "",
         title=project.flow.name,
     )
-    drawn = picture.draw(plan.graph, plan.order, known, options)
+    drawn = drawing.of_plan(plan, options, running=project.is_running())
     if output is None:
         sys.stdout.write(_text(drawn, form or "dot", direction))
     else:
         _write(drawn, output, form, direction)
     return 0
-
-
-def _known(plan: Plan, *, running: bool) -> Known:
-    from flowmake.cli.states import state_of
-    from flowmake.views.picture import Known
-
-    tasks = list(plan.tasks())
-    return Known(
-        statuses={j.task.name: state_of(j, running=running) for j in tasks},
-        commands={j.task.name: j.facts.recipe.text for j in tasks if j.facts.recipe is not None},
-        reads={j.task.name: [*j.facts.inputs, *sorted(j.facts.unsettled)] for j in tasks},
-    )
 
 
 def _text(picture: Picture, form: str, direction: str) -> str:

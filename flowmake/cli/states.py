@@ -5,40 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flowmake.cli.documents import FileState, Reason, State, TaskStatus
-from flowmake.core.staleness import Fresh, Stale, Verdict, Waiting
+from flowmake.core.staleness import Stale, Verdict, Waiting
+from flowmake.core.standing import state_of, verdict_word
 
 if TYPE_CHECKING:
     from flowmake.core.graph import Graph
     from flowmake.core.plan import Judgement, Plan
 
 STATES: tuple[State, ...] = ("failed", "running", "stale", "waiting", "fresh")
-
-
-def verdict_word(verdict: Verdict) -> Literal["fresh", "stale", "waiting"]:
-    match verdict:
-        case Fresh():
-            return "fresh"
-        case Stale():
-            return "stale"
-        case Waiting():
-            return "waiting"
-
-
-def state_of(judgement: Judgement, *, running: bool) -> State:
-    """The verdict, unless it tells more that the task runs at this moment, or failed and is stale for that.
-
-    `running`: some flowmake is at work in this root; without one, a task recorded as running was interrupted.
-    """
-    attempt = judgement.attempt
-    if attempt is not None and attempt.status == "running" and running:
-        return "running"
-    word = verdict_word(judgement.verdict)
-    if word == "stale" and attempt is not None and attempt.status in ("failed", "timed_out"):
-        return "failed"
-    return word
 
 
 def not_known_yet(plan: Plan) -> list[str]:

@@ -70,11 +70,12 @@ def _explained(judgement: Judgement, plan: Plan) -> TaskExplained:
     from flowmake.cli import states
     from flowmake.cli.documents import TaskExplained
     from flowmake.core.staleness import Waiting
+    from flowmake.core.standing import verdict_word
 
     verdict = judgement.verdict
     return TaskExplained(
         task=judgement.task.name,
-        verdict=states.verdict_word(verdict),
+        verdict=verdict_word(verdict),
         reasons=states.reasons_of(verdict),
         waiting_on=list(verdict.on) if isinstance(verdict, Waiting) else [],
         inputs=states.inputs_of(judgement, plan.graph),
@@ -109,8 +110,8 @@ def _alike(judgements: Iterable[Judgement]) -> Iterable[list[Judgement]]:
 
 def _print_stale(alike: list[Judgement]) -> None:
     from flowmake.cli.output import painted_state, say, say_lines
-    from flowmake.cli.states import verdict_word
     from flowmake.core.staleness import Stale
+    from flowmake.core.standing import verdict_word
     from flowmake.core.text import safe_line
     from flowmake.views.reasons import explain, verdict_lines
 

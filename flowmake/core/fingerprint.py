@@ -100,13 +100,21 @@ class Renderer:
         declared, place = self._declared, self._declared.place
         if declared.kind == "run":
             assert isinstance(declared.action, str)
-            return (*declared.wrapper, *self.shell_words(), self.shell(declared.action, place.at("run")))
+            return (*self.wrapper(), *self.shell_words(), self.shell(declared.action, place.at("run")))
         if declared.kind == "exec":
-            words: list[str] = []
-            for index, word in enumerate(declared.action):
-                words += templates.render_list(word, self._values(), place.at("exec", index))
-            return (*declared.wrapper, *words)
+            return (*self.wrapper(), *self._words(declared.action, place.at("exec")))
         return ()
+
+    def wrapper(self) -> tuple[str, ...]:
+        """The words put before the command."""
+        return self._words(self._declared.wrapper, self._declared.place.at("wrapper"))
+
+    def _words(self, words: Iterable[str], place: Place) -> tuple[str, ...]:
+        """Each word rendered; one that is a single expression giving a list becomes a word for each element."""
+        found: list[str] = []
+        for index, word in enumerate(words):
+            found += templates.render_list(word, self._values(), place.at(index))
+        return tuple(found)
 
     def shell_words(self) -> tuple[str, ...]:
         return self._declared.shell or self._flow.shell
@@ -162,13 +170,13 @@ def _lines(
         yield argv[-1]
         yield "shell: " + json.dumps(renderer.shell_words())
     elif declared.kind == "exec":
-        yield json.dumps(argv[len(declared.wrapper) :])
+        yield json.dumps(argv[len(renderer.wrapper()) :])
     elif declared.kind == "call":
         yield f"call: {call}"
         yield "args: " + json.dumps(args, sort_keys=True, default=str)
         yield f"module: {module}"
     if declared.wrapper:
-        yield "wrapper: " + json.dumps(declared.wrapper)
+        yield "wrapper: " + json.dumps(renderer.wrapper())
     if cwd:
         yield f"cwd: {cwd}"
     if declared.depfile:

@@ -122,7 +122,7 @@ class TaskTable(Struct, forbid_unknown_fields=True):
     after: Annotated[
         Texts,
         doc(
-            "Tasks run first if they run at all; never makes this task stale. *Template.*",
+            "Tasks that come first, and are brought up to date, too; never makes this task stale. *Template.*",
             expects="a list of task names",
             example='["warm-up"]',
         ),
@@ -180,7 +180,7 @@ class TaskTable(Struct, forbid_unknown_fields=True):
     wrapper: Annotated[
         Argv,
         doc(
-            "Put before the command, for containers and schedulers.",
+            "Put before the command, for containers and schedulers. *Template.*",
             expects="a list of strings",
             example='["apptainer", "exec", "img.sif"]',
         ),

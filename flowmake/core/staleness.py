@@ -104,7 +104,7 @@ def judge(task: Task, trace: Trace | None, attempt: Attempt | None, facts: Facts
     """
     declared = task.declared
     if declared.frozen and not facts.forced:
-        return Waiting(facts.pending) if facts.pending else Fresh()
+        return Fresh()
     reasons = tuple(_reasons(task, trace, attempt, facts))
     if reasons:
         return Stale(reasons)

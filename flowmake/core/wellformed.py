@@ -28,6 +28,7 @@ def _texts(declaration: Declaration) -> Iterator[tuple[str, Keys]]:
         yield from _inside(declaration.args, ("args",))
     if declaration.env:
         yield from _inside(declaration.env, ("env",))
+    yield from _inside(declaration.wrapper, ("wrapper",))
     yield declaration.cwd, ("cwd",)
     yield declaration.description, ("description",)
 
