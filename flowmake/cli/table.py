@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "log": Entry("flowmake.cli.log", LOOK, "Print the log of a task."),
     "history": Entry("flowmake.cli.history", LOOK, "Show past runs and their tasks."),
     "lineage": Entry("flowmake.cli.lineage", LOOK, "Tell what made a file, and from what."),
+    "report": Entry("flowmake.cli.report", LOOK, "Write a page about a run: graph, timeline, tasks, logs."),
     "init": Entry("flowmake.cli.init", SET_UP, "Write a starter Flowfile."),
     "check": Entry("flowmake.cli.check", SET_UP, "Validate the Flowfile without running anything."),
     "schema": Entry("flowmake.cli.schema", SET_UP, "Print the JSON Schema of the Flowfile, for editors."),
