@@ -20,7 +20,10 @@ def run(argv: list[str]) -> int | None:
     """The exit code, if a snapshot answers the command; else None, and nothing was done."""
     if argv[:1] != ["run"] or "FLOWMAKE_STATE_DIR" in os.environ:
         return None
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        return None
     key = question(argv, folder)
     root = _root(argv, folder)
     if root is None:
@@ -47,7 +50,8 @@ def _root(argv: list[str], folder: str) -> str | None:
         if option == "-C":
             folder = os.path.join(folder, value)
         elif option in ("-f", "--file"):
-            return os.path.dirname(os.path.join(folder, value))
+            path = os.path.join(folder, value)
+            return path if os.path.isdir(path) else os.path.dirname(path)
     while not os.path.isfile(os.path.join(folder, FLOWFILE)):
         parent = os.path.dirname(folder)
         if parent == folder:

@@ -13,14 +13,14 @@ from flowmake.core.errors import FlowfileError, FlowmakeError, Problem, UsageErr
 from flowmake.core.events import Event, Notice, RunFinished, RunStarted
 from flowmake.core.model import RunRecord, TaskRecord
 from flowmake.core.plan import Demand, needed
-from flowmake.core.ports import Observer, Store
+from flowmake.core.ports import Observer
 from flowmake.engine.attempts import Attempts, Session
 from flowmake.engine.limits import Limits
 from flowmake.engine.scheduler import Outcome, Policy, Scheduler
-from flowmake.shortcut import Invocation, remember
+from flowmake.engine.states import State
+from flowmake.shortcut import Invocation, Sight, remember
 from flowmake.workspace import RunOptions, View, Workspace, check
 from flowmake.world import snapshot
-from flowmake.world.files import DiskFiles
 
 Status = Literal["succeeded", "failed", "interrupted", "nothing_to_do"]
 RAN = ("succeeded", "failed", "timed_out", "interrupted")
@@ -46,6 +46,7 @@ class Run:
         self._started = self._clock.now()
         self._id = f"{datetime.fromtimestamp(self._started, UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
         self._jobs = options.jobs or wiring.cores()
+        self._ran: set[str] = set()
 
     def result(self, targets: Sequence[str]) -> RunFinished:
         """Run; the last event."""
@@ -65,7 +66,7 @@ class Run:
             try:
                 finished = self._run(view, demand)
                 files.settle()
-                self._remember(store, files, demand, finished)
+                self._remember(Sight(view, files, demand), finished)
                 store.save_stat_cache(files.cache)
             finally:
                 for observer in self._observers:
@@ -75,13 +76,12 @@ class Run:
         finally:
             store.close()
 
-    def _remember(self, store: Store, files: DiskFiles, demand: Demand, finished: RunFinished) -> None:
+    def _remember(self, sight: Sight, finished: RunFinished) -> None:
         """A snapshot is a convenience: what keeps it from being written is no failure of the run."""
         if self._invocation is None or finished.exit_code or self._options.changes_demand:
             return
         try:
-            nothing_ran = finished.status == "nothing_to_do"
-            remember(self._workspace, self._invocation, store, files, demand, nothing_ran=nothing_ran)
+            remember(self._workspace, self._invocation, sight, self._ran)
         except (OSError, FlowmakeError) as error:
             self._say(f"the next run will look at everything again: {error}")
 
@@ -161,6 +161,7 @@ class Run:
 
     def _finish(self, view: View, demand: Demand, outcome: Outcome) -> RunFinished:
         status, exit_code = _verdict(outcome)
+        self._ran = {name for name, state in outcome.states.items() if state is not State.FRESH}
         orphans = upkeep.note_orphans(self._workspace, view, remove=status in ("succeeded", "nothing_to_do"))
         now = self._clock.now()
         finished = RunFinished(

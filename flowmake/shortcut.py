@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, time, timedelta
 
 from msgspec import Struct
@@ -12,9 +12,9 @@ from flowmake import wiring
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Task
-from flowmake.core.plan import Demand, preview
-from flowmake.core.ports import Store
-from flowmake.workspace import Workspace, reveal
+from flowmake.core.plan import Demand, needed, preview
+from flowmake.core.staleness import Fresh, judge
+from flowmake.workspace import View, Workspace, reveal
 from flowmake.world import snapshot
 from flowmake.world.files import DiskFiles
 from flowmake.world.looked import Looked
@@ -27,28 +27,70 @@ class Invocation(Struct, frozen=True):
     message: Callable[[int], str]
 
 
-def remember(
-    workspace: Workspace, invocation: Invocation, store: Store, files: DiskFiles, demand: Demand, *, nothing_ran: bool
-) -> bool:
-    """Write the snapshot of an invocation that left everything fresh; False if that is not certain.
+class Sight(Struct, frozen=True):
+    """What a run, or a second look after it, judged by."""
 
-    Where something ran, everything is judged once more, by looking at the disk afresh: nothing but that very
-    judgement is what a snapshot repeats. Raises `OSError`.
+    view: View
+    files: DiskFiles
+    demand: Demand
+
+    @property
+    def names(self) -> list[str]:
+        return needed(self.view.graph, self.demand)
+
+
+def remember(workspace: Workspace, invocation: Invocation, sight: Sight, ran: Collection[str]) -> bool:
+    """Write the snapshot of a run that left everything fresh; False if that is not certain. Raises `OSError`.
+
+    `ran` are the tasks that it ran. What it found fresh needs no second judgement while nothing that was looked at
+    for it has changed. Where that cannot be told, the disk is looked at afresh.
     """
-    if not nothing_ran:
+    if not _are_fresh(sight.view, {*ran, *_touched(sight, sight.files.changed())}):
+        return False
+    looked = _together(workspace, sight.files)
+    if looked is None and ran:
         wiring.wait_out_tick()
-        files = wiring.open_files_again(files)
-    view = workspace.view(store, files)
-    reveal(view, demand.targets)
-    if any(name not in view.graph.tasks for name in demand.targets):
-        return False
-    plan = preview(view.graph, view.evidence, demand)
-    if not plan.is_fresh:
-        return False
-    tasks = [judgement.task for judgement in plan.tasks()]
-    looked = _together(workspace.looked_at, files.looked_at())
-    if looked is None or any(_always_runs(task) for task in tasks):
-        return False
+        sight = _again(workspace, sight)
+        looked = _together(workspace, sight.files) if _all_fresh(sight) else None
+    if looked is not None:
+        _write(workspace, invocation, sight, looked)
+    return looked is not None
+
+
+def _again(workspace: Workspace, sight: Sight) -> Sight:
+    files = wiring.open_files_again(sight.files)
+    return Sight(workspace.view(sight.view.store, files), files, sight.demand)
+
+
+def _all_fresh(sight: Sight) -> bool:
+    """Judge everything."""
+    view, targets = sight.view, sight.demand.targets
+    reveal(view, targets)
+    known = all(name in view.graph.tasks for name in targets)
+    return known and preview(view.graph, view.evidence, sight.demand).is_fresh
+
+
+def _touched(sight: Sight, paths: set[str]) -> Iterator[str]:
+    """Tasks that were judged by any of these paths."""
+    for name in sight.names if paths else ():
+        trace = sight.view.evidence.trace(name)
+        if trace is not None and not (paths.isdisjoint(trace.inputs) and paths.isdisjoint(trace.outputs)):
+            yield name
+
+
+def _are_fresh(view: View, names: Iterable[str]) -> bool:
+    """Judge these once more, by what is known now."""
+    tasks, evidence = view.graph.tasks, view.evidence
+    verdicts = (judge(tasks[n], evidence.trace(n), evidence.attempt(n), evidence.facts(n)) for n in names)
+    return all(isinstance(verdict, Fresh) for verdict in verdicts)
+
+
+def _write(workspace: Workspace, invocation: Invocation, sight: Sight, looked: Looked) -> None:
+    graph, evidence = sight.view.graph, sight.view.evidence
+    tasks = [task for task in map(graph.tasks.__getitem__, sight.names) if not task.is_group]
+    variables = {name for task in tasks for name in task.declared.track_env}
+    if _tells_dates(graph):
+        variables.add("TZ")
     snapshot.write(
         snapshot.path_for(workspace.state.path, invocation.key),
         invocation.key,
@@ -56,34 +98,32 @@ def remember(
         workspace.flow.root,
         {os.fsencode(path): figures for path, figures in looked.files.items()},
         [os.fsencode(path) for path in looked.absent],
-        {name: snapshot.digest(os.environ.get(name)) for task in tasks for name in task.declared.track_env},
-        min(_deadlines(view.graph, view.evidence, tasks), default=float("inf")),
+        {name: snapshot.digest(os.environ.get(name)) for name in variables},
+        min(_deadlines(graph, evidence, tasks), default=float("inf")),
     )
-    return True
 
 
-def _together(*parts: Looked | None) -> Looked | None:
-    """All that was looked at; None if any part of it is uncertain."""
-    whole = Looked()
-    for part in parts:
-        if part is None or not part.settle():
+def _together(workspace: Workspace, files: DiskFiles) -> Looked | None:
+    """All that was looked at, for loading the flow and for judging; None if any part of it is uncertain."""
+    whole = Looked(workspace.flow.root)
+    for part in (workspace.looked_at, files.looked_at()):
+        if part is None or not (part.settle() and whole.take(part)):
             return None
-        whole.files |= part.files
-        whole.absent |= part.absent
     return whole
-
-
-def _always_runs(task: Task) -> bool:
-    return task.declared.always or not (task.inputs or task.outputs)
 
 
 def _deadlines(graph: Graph, evidence: Evidence, tasks: Iterable[Task]) -> Iterator[float]:
     """When the passing of time alone may make something stale."""
     for task in tasks:
-        trace = evidence.trace(task.name)
-        if task.declared.max_age is not None and trace is not None:
-            yield trace.finished + task.declared.max_age
-    sources = (s for d in graph.flow.declarations.values() if d.foreach for s in d.foreach.keys.values())
-    if any(source.dates for source in sources):
+        declared, trace = task.declared, evidence.trace(task.name)
+        if declared.max_age is not None and trace is not None and "age" in declared.rerun_on and not declared.frozen:
+            yield trace.finished + declared.max_age
+    if _tells_dates(graph):
         tomorrow = datetime.now().date() + timedelta(days=1)
         yield datetime.combine(tomorrow, time()).timestamp()
+
+
+def _tells_dates(graph: Graph) -> bool:
+    """Whether any task ranges over dates, which may count from today."""
+    ranges = (d.foreach.keys.values() for d in graph.flow.declarations.values() if d.foreach)
+    return any(source.dates for sources in ranges for source in sources)

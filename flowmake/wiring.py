@@ -16,6 +16,7 @@ from xxhash import xxh3_128_hexdigest
 
 from flowmake.core.errors import StateError, UsageError
 from flowmake.core.model import Flow
+from flowmake.world import snapshot
 from flowmake.world.clock import SystemClock
 from flowmake.world.files import DiskFiles
 from flowmake.world.state import StateDir, locate
@@ -40,7 +41,10 @@ def find_flowfile(path: str | None) -> str:
         if not os.path.isfile(found):
             raise UsageError(f"there is no Flowfile at `{path}`", "`flowmake init` writes one to start from")
         return found
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError as error:
+        raise UsageError("the current folder has been removed", "change into another one") from error
     while True:
         candidate = os.path.join(folder, FLOWFILE)
         if os.path.isfile(candidate):
@@ -133,6 +137,8 @@ def open_state(root: str) -> StateDir:
 
 
 def open_store(state: StateDir, *, read_only: bool) -> SqliteStore:
+    if not read_only and not os.path.exists(state.database):
+        snapshot.clear(state.path)  # they rest on records that somebody has removed
     return SqliteStore(state.database, read_only=read_only)
 
 

@@ -28,7 +28,7 @@ from flowmake.world.hashing import (
 )
 from flowmake.world.looked import Looked
 from flowmake.world.memory import Memory
-from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, figures, granularity_ns
+from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns
 from flowmake.world.trees import TreeHasher
 
 SMALL = 1 << 20
@@ -45,7 +45,7 @@ class DiskFiles:
         self.excluded = frozenset(self._at(path).rstrip("/") for path in exclude)
         self._memory = Memory()
         self._globber = Globber(self.root, self._is_left_out)
-        self._looked = Looked()
+        self._looked = Looked(self.root)
 
     def digest(self, path: str, check: Check = "content") -> str:
         """As in the port. `stat:<size>-<mtime_ns>` and `exists` for the lesser checks."""
@@ -95,7 +95,12 @@ class DiskFiles:
             looked.note(path, "", self.cache)
         for folder, state in self._globber.folders.items():
             looked.note_folder(folder, state is not None)
-        return looked if looked.is_certain else None
+        looked.folders |= self._globber.links
+        return looked if looked.is_certain and self._globber.is_steady else None
+
+    def changed(self) -> set[str]:
+        """Paths whose first digest may no longer hold: looked at again with another result, or forgotten since."""
+        return self._memory.changed()
 
     def read(self, path: str) -> bytes:
         """As in the port."""
@@ -111,6 +116,7 @@ class DiskFiles:
             raise FileNotFoundError(path) from error
         except OSError as error:
             if error.errno in GONE:
+                self._looked.note_missing(path)
                 raise FileNotFoundError(path) from error
             raise unreadable(path, error) from error
 
@@ -162,10 +168,10 @@ class DiskFiles:
         except OSError as error:
             if error.errno not in GONE:
                 raise unreadable(path, error) from error
-            self._looked.absent.add(path)
+            self._looked.note_missing(path)
             link = hash_link(at)
             return "exists" if link and check == "exists" else link
-        self._looked.files[path] = figures(status)
+        self._looked.note_status(path, status)
         return "exists" if check == "exists" else f"stat:{status.st_size}-{status.st_mtime_ns}"
 
     def _quick_digest(self, path: str, unknown: dict[str, int] | None = None) -> str | None:

@@ -39,6 +39,10 @@ class Globber:
         self._memo: dict[str, tuple[list[str], dict[str, FolderState]]] = {}
         self.folders: dict[str, FolderState] = {}
         """Every folder (absolute) that any glob walked or missed, with its state just before."""
+        self.links: set[str] = set()
+        """Symlinks (absolute) met on the way: what is behind them may change with no folder telling of it."""
+        self.is_steady = True
+        """Whether every folder was met in one state only."""
 
     def glob(self, pattern: str) -> list[str]:
         """Sorted paths that match. Raises `StateError` for a folder that cannot be read."""
@@ -47,7 +51,9 @@ class Globber:
             return list(known[0])
         walk = _Walk(compile_pattern(pattern), self._prefix, self._left_out)
         found = sorted(walk.found)
+        self.is_steady = self.is_steady and all(self.folders.get(p, s) == s for p, s in walk.folders.items())
         self.folders.update(walk.folders)
+        self.links |= walk.links
         if walk.racy:
             self._memo.pop(pattern, None)
         else:
@@ -74,6 +80,7 @@ class _Walk:
         self._left_out = left_out
         self.found: set[str] = set()
         self.folders: dict[str, FolderState] = {}
+        self.links: set[str] = set()
         self.racy = False
         start = pattern.prefix
         depth = sum(1 for part in start.split("/") if part)
@@ -128,8 +135,11 @@ class _Walk:
         if place + 1 < len(self._segments) or self._directories:
             if not self._left_out(path):
                 self._ahead.append((f"{folder}{name}/", self._closure([place + 1])))
-        elif os.path.lexists(path) and not os.path.isdir(path) and not self._left_out(path):
-            self.found.add(folder + name)
+        elif os.path.lexists(path) and not self._left_out(path):
+            if os.path.islink(path):
+                self.links.add(path)
+            if not os.path.isdir(path):
+                self.found.add(folder + name)
 
     def _scan(self, folder: str, path: str, places: tuple[int, ...]) -> None:
         files, folders = self._read(path)
@@ -154,6 +164,8 @@ class _Walk:
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
+                    if entry.is_symlink():
+                        self.links.add(entry.path)
                     if _is_folder(entry):
                         folders.append((entry.name, entry.is_symlink()))
                     elif entry.name != ".git":

@@ -10,13 +10,14 @@ from flowmake.world.statcache import Figures, StatCache, changed_ns, figures, gr
 
 
 class Looked:
-    """Files and folders with their figures, and paths where nothing was.
+    """Files and folders with their figures, and paths where nothing was. Relative paths are relative to `root`.
 
-    `is_certain` turns False where a later change could go unseen: a file hashed too soon after its own last change,
-    a folder listed so, symlinks inside a tree, dangling links, devices.
+    `is_certain` turns False where a change could go unseen, before now or later: a file hashed too soon after its own
+    last change, a folder listed so, something met in two states, symlinks inside a tree, dangling links, devices.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: str) -> None:
+        self.root = root
         self.files: dict[str, Figures] = {}
         self.absent: set[str] = set()
         self.folders: set[str] = set()
@@ -30,16 +31,24 @@ class Looked:
             return  # told by its folders and leaves
         known = cache.figures(path)
         if known is not None:
-            self.files[path] = known
+            self._note_state(path, known)
         elif digest == ABSENT and path not in self.leaves:
             self.absent.add(path)
         else:
             self.is_certain = False
 
+    def note_status(self, path: str, status: os.stat_result) -> None:
+        """Take in a path of which nothing but this counts."""
+        self._note_state(path, figures(status))
+
     def note_read(self, path: str, status: os.stat_result) -> None:
         """Take in a file that is about to be read as a whole."""
-        self.files[path] = figures(status)
+        self.note_status(path, status)
         self.is_certain &= changed_ns(status) < time_ns() - granularity_ns(status)
+
+    def note_missing(self, path: str) -> None:
+        """Take in a path that leads to nothing."""
+        self.absent.add(path)
 
     def note_folder(self, folder: str, was_there: bool) -> None:
         """Take in a folder that was listed, or missed."""
@@ -49,13 +58,28 @@ class Looked:
             self.absent.add(folder)
 
     def settle(self) -> bool:
-        """Look once more at the folders; False if anything is uncertain, or one changed since the first look."""
+        """Look once more at folders and at what is missing; False if anything is uncertain, or changed meanwhile."""
         for folder in self.folders:
             try:
-                status = os.stat(folder)
+                status = os.stat(self._at(folder))
             except OSError:
                 return False
             if changed_ns(status) >= self._began_ns - granularity_ns(status):
                 return False
             self.files[folder] = figures(status)
+        # A dangling link is there, too, though it leads to nothing.
+        return self.is_certain and not any(os.path.lexists(self._at(path)) for path in self.absent)
+
+    def take(self, other: Looked) -> bool:
+        """Add what another one has seen of the same root; False if the two have seen different things."""
+        for path, state in other.files.items():
+            self._note_state(path, state)
+        self.absent |= other.absent
         return self.is_certain
+
+    def _at(self, path: str) -> str:
+        return os.path.join(self.root, path)
+
+    def _note_state(self, path: str, state: Figures) -> None:
+        if self.files.setdefault(path, state) != state:
+            self.is_certain = False

@@ -17,6 +17,8 @@ class Memory:
         self._folders: set[str] = set()  # without final `/`
         self._linked: set[str] = set()  # folders holding symlinks, so that any path may be inside them
         self._swept: dict[str, int] = {}  # folder, without final `/`: when it was forgotten
+        self._before: dict[str, str] = {}  # what was last known of paths that were forgotten
+        self._changed: set[str] = set()
         self._now = 0
 
     def get(self, path: str) -> str | None:
@@ -25,7 +27,7 @@ class Memory:
         if known is None:
             return None
         if self._swept and any(self._swept.get(folder, 0) > known[1] for folder in _above(path)):
-            del self._digests[path]
+            self._drop(path)
             return None
         return known[0]
 
@@ -37,7 +39,16 @@ class Memory:
                 yield path, digest
 
     def put(self, path: str, digest: str) -> None:
+        known = self._digests.get(path)
+        before = known[0] if known is not None else self._before.get(path, digest)
+        if before != digest:
+            self._changed.add(path)
         self._digests[path] = (digest, self._now)
+
+    def changed(self) -> set[str]:
+        """Paths that have had more than one digest, or had one that was forgotten and never found out again."""
+        known = dict(self.items())
+        return self._changed | (self._before.keys() - known.keys())
 
     def put_tree(self, path: str, has_links: bool) -> None:
         """That path is a folder; its digest comes by `put`."""
@@ -55,15 +66,21 @@ class Memory:
             self._now += 1
             self._swept[bare] = self._now
         for folder in (bare, *_above(path), "."):
-            self._digests.pop(folder, None)
-            self._digests.pop(folder + "/", None)
+            self._drop(folder)
+            self._drop(folder + "/")
         for tree in self._linked:
-            self._digests.pop(tree, None)
+            self._drop(tree)
 
     def clear(self) -> None:
         """Drop everything."""
-        self._digests.clear()
+        for path in list(self._digests):
+            self._drop(path)
         self._swept.clear()
+
+    def _drop(self, path: str) -> None:
+        known = self._digests.pop(path, None)
+        if known is not None:
+            self._before[path] = known[0]
 
 
 def _above(path: str) -> Iterator[str]:

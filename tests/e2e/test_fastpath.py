@@ -1,0 +1,423 @@
+"""Where nothing has changed, a flat snapshot answers; whatever has changed, the answer is that of the normal path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND, Project, Result
+from tests.ran import ran
+
+Edit = Callable[[Path], object]
+
+EVERYTHING = """
+[flow]
+default = ["copy", "join", "each", "pack", "all", "traced", "made"]
+include = ["parts/*.toml", { exec = ["sh", "gen.sh"], inputs = ["gen.in"] }]
+dotenv = [".env?"]
+shell = ["sh", "-c"]
+[params]
+word = "hello"
+[tasks.copy]
+inputs = ["in"]
+outputs = ["out/copy"]
+run = "cat in > out/copy; echo {{ params.word }} >> out/copy"
+[tasks.join]
+inputs = ["src/*.txt", "!src/tmp*"]
+outputs = ["out/join"]
+run = "cat {{ inputs }} > out/join"
+[tasks.each]
+foreach.unit.glob = "units/{unit}.c"
+inputs = ["units/{{ unit }}.c"]
+outputs = ["out/{{ unit }}.o"]
+run = "cp {{ inputs }} {{ outputs }}"
+[tasks.pack]
+inputs = ["tree/"]
+outputs = ["out/pack"]
+run = "ls -R tree > out/pack"
+[tasks.all]
+inputs = ["deep/**/*.md", { lines = "list" }]
+outputs = ["out/all"]
+run = "cat {{ inputs }} > out/all"
+[tasks.traced]
+inputs = ["main.c"]
+outputs = ["out/main.o"]
+track_env = ["MODE"]
+depfile = "out/main.d"
+run = "echo 'out/main.o: main.c main.h' > out/main.d; cat main.c main.h > out/main.o; echo $MODE >> out/main.o"
+[tasks.made]
+inputs = ["link", "tool"]
+outputs = ["out/made"]
+run = "cat {{ inputs }} > out/made"
+"""
+FILES = {
+    "in": "in",
+    "src/a.txt": "a",
+    "src/b.txt": "b",
+    "units/one.c": "1",
+    "tree/x": "x",
+    "tree/deep/y": "y",
+    "deep/a.md": "a",
+    "deep/er/b.md": "b",
+    "list": "item\n",
+    "item": "item",
+    "main.c": "int",
+    "main.h": "head",
+    "target": "target",
+    "other": "other",
+    "tool": "tool",
+    "parts/a.toml": '[tasks.part]\noutputs = ["out/part"]\nrun = "date > out/part"\n',
+    "gen.in": "1",
+    "gen.sh": "true",
+}
+
+
+NONE = 99
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Everything a snapshot has to watch, built once."""
+    root = tmp_path_factory.mktemp("fastpath")
+    project = Project(root / "project", root)
+    for name, text in FILES.items():
+        project.write(name, text)
+    (project.root / "link").symlink_to("target")
+    (project.root / "aside").symlink_to("src")
+    project.flowfile(EVERYTHING)
+    assert project.run("run").code == 0
+    return project
+
+
+@pytest.fixture
+def built(template: Project, tmp_path: Path) -> Project:
+    """A copy of its own, with a snapshot."""
+    project = Project(tmp_path / "project", tmp_path)
+    shutil.copytree(template.root, project.root, symlinks=True)
+    settle(project)
+    return project
+
+
+def answered(project: Project, *args: str, env: Mapping[str, str] | None = None, cwd: str = ".") -> Result | None:
+    """The answer of the snapshot, by the entry of the real command, in a process of its own; None if there is none."""
+    code = f"import sys; from flowmake.fastpath import run; c = run(sys.argv[1:]); sys.exit({NONE} if c is None else c)"
+    done = subprocess.run(
+        [COMMAND.with_name("python"), "-c", code, "run", *args],
+        cwd=project.root / cwd,
+        env=project.environ(env),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    return None if done.returncode == NONE else Result(done.returncode, done.stdout, done.stderr)
+
+
+def settle(project: Project, *args: str, env: Mapping[str, str] | None = None, cwd: str = ".") -> Result:
+    """Run until a snapshot answers, which takes another run where files have changed too lately; what it answers."""
+    for _ in range(20):
+        done = project.run("run", *args, env=env, cwd=cwd)
+        assert done.code == 0, done.stderr
+        if (answer := answered(project, *args, env=env, cwd=cwd)) is not None:
+            return answer
+    raise AssertionError(f"no snapshot has been written; the last run said: {done.stderr}")
+
+
+def snapshots(project: Project) -> list[Path]:
+    folder = project.root / ".flowmake" / "snapshots"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+# -- it answers ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "cwd"),
+    [
+        ((), "."),
+        ((), "tree/deep"),
+        (("-C", "../src"), "tree"),
+        (("-f", "Flowfile"), "."),
+        (("--file", "../Flowfile"), "src"),
+        (("-f", "..", "copy"), "src"),
+        (("-q",), "."),
+        (("copy", "out/join", "-k", "-j", "3"), "."),
+        (("each@one",), "."),
+        (("--set", "word=hello"), "."),
+    ],
+)
+def test_it_says_what_a_run_says(built: Project, args: tuple[str, ...], cwd: str) -> None:
+    by_snapshot = settle(built, *args, cwd=cwd)
+    for path in snapshots(built):
+        path.unlink()
+    by_judging = built.run("run", *args, cwd=cwd)
+    assert by_snapshot == by_judging
+    assert answered(built, *args, cwd=cwd) == built.run("run", *args, cwd=cwd) == by_judging
+
+
+def test_it_says_the_same_on_a_terminal(built: Project) -> None:
+    assert built.run_on_terminal("run") == Result(0, "nothing to do: all 7 tasks are fresh\n", "")
+    for path in snapshots(built):
+        path.unlink()
+    assert built.run_on_terminal("run").stdout.endswith("nothing to do: all 7 tasks are fresh\n")
+
+
+def test_a_touched_file_is_looked_into_once(built: Project) -> None:
+    (built.root / "in").touch()
+    assert answered(built) is None
+    assert settle(built).stderr == "nothing to do: all 7 tasks are fresh\n"
+
+
+def test_a_run_that_ran_something_leaves_a_snapshot(built: Project) -> None:
+    built.write("main.c", "int main")
+    assert ran(built) == ["traced"]
+    built.write("main.c", "int main()")
+    assert built.run("run").code == 0
+    assert answered(built) is not None
+
+
+@pytest.mark.parametrize("args", [("-v",), ("--events", "-"), ("-n",), ("-B", "copy"), ("--only", "copy")])
+def test_some_questions_are_always_looked_into(built: Project, args: tuple[str, ...]) -> None:
+    before = snapshots(built)
+    for _ in range(2):
+        assert built.run("run", *args).code == 0
+    assert answered(built, *args) is None
+    assert set(snapshots(built)) <= set(before)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        'always = true\ninputs = ["in"]',
+        "",
+        'inputs = ["in"]\noutputs = ["gone"]\nallow_failure = true\nrun = "false"',
+        'inputs = ["in"]\noutputs = ["x"]\nrun = "echo > x; echo >> in"',
+    ],
+    ids=["always", "neither inputs nor outputs", "may fail", "spoils its input"],
+)
+def test_what_always_runs_is_never_answered(project: Project, task: str) -> None:
+    project.write("in", "in")
+    project.flowfile("[tasks.it]\n" + task + ("" if "run" in task else '\nrun = "true"'))
+    for _ in range(3):
+        assert "nothing to do" not in project.run("run").stderr
+        assert answered(project) is None
+
+
+# -- it leaves the answer to the normal path -------------------------------------------------------------------
+
+
+def unseen(path: str, text: str) -> Edit:
+    """An edit of the same size, with the times put back as far as they can be."""
+
+    def edit(root: Path) -> None:
+        before = (root / path).stat()
+        assert len(text) == before.st_size
+        (root / path).write_text(text)
+        os.utime(root / path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    return edit
+
+
+def write(path: str, text: str) -> Edit:
+    def edit(root: Path) -> None:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+    return edit
+
+
+def replace(path: str, text: str) -> Edit:
+    """A new file under the old name."""
+
+    def edit(root: Path) -> None:
+        (root / "draft").write_text(text)
+        os.replace(root / "draft", root / path)
+
+    return edit
+
+
+def change(path: str, old: str, new: str) -> Edit:
+    return lambda root: (root / path).write_text((root / path).read_text().replace(old, new))
+
+
+def point(path: str, target: str) -> Edit:
+    def edit(root: Path) -> None:
+        (root / path).unlink()
+        (root / path).symlink_to(target)
+
+    return edit
+
+
+def remove(path: str) -> Edit:
+    return lambda root: (root / path).unlink()
+
+
+EDITS: dict[str, tuple[Edit, list[str]]] = {
+    "content": (write("in", "new"), ["copy"]),
+    "same size, same time": (unseen("in", "IN"), ["copy"]),
+    "replaced by renaming": (replace("in", "IN"), ["copy"]),
+    "executable": (lambda root: (root / "tool").chmod(0o755), ["made"]),
+    "output deleted": (remove("out/copy"), ["copy"]),
+    "output edited": (write("out/copy", "mine"), ["copy"]),
+    "output edited unseen": (unseen("out/made", "targetTOOL"), ["made"]),
+    "new in a globbed folder": (write("src/c.txt", "c"), ["join"]),
+    "removed from a globbed folder": (remove("src/b.txt"), ["join"]),
+    "renamed in a globbed folder": (lambda root: (root / "src/b.txt").rename(root / "src/z.txt"), ["join"]),
+    "new for a foreach": (write("units/two.c", "2"), ["each@two"]),
+    "new in a folder below **": (write("deep/er/c.md", "c"), ["all"]),
+    "new folder below **": (write("deep/new/folder/c.md", "c"), ["all"]),
+    "new in a tree": (write("tree/deep/z", "z"), ["pack"]),
+    "edited in a tree": (unseen("tree/deep/y", "Y"), ["pack"]),
+    "removed from a tree": (remove("tree/x"), ["pack"]),
+    "new folder in a tree": (lambda root: (root / "tree/deep/empty").mkdir(), ["pack"]),
+    "list": (write("list", "item\nother\n"), ["all"]),
+    "listed file": (write("item", "ITEM"), ["all"]),
+    "discovered header": (unseen("main.h", "HEAD"), ["traced"]),
+    "target of a link": (unseen("target", "TARGET"), ["made"]),
+    "link to another target": (point("link", "other"), ["made"]),
+    "command": (change("Flowfile", "cat in >", "cat  in >"), ["copy"]),
+    "included file": (change("parts/a.toml", "[tasks.part]", '[params]\nword = "bye"\n[tasks.part]'), []),
+    "another included file": (write("parts/b.toml", "[defaults]"), []),
+    "dotenv created": (write(".env", "MODE=fast"), ["traced"]),
+    "file that a program reads": (
+        lambda root: (change("gen.sh", "true", "echo '[env]'; echo 'A=1'")(root), write("gen.in", "2")(root)),
+        [],
+    ),
+    "records removed": (remove(".flowmake/state.db"), ["all", "copy", "each@one", "join", "made", "pack", "traced"]),
+}
+UNLOADABLE = {"included file", "another included file", "file that a program reads"}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_is_seen(built: Project, name: str) -> None:
+    edit, stale = EDITS[name]
+    edit(built.root)
+    assert answered(built) is None
+    assert ran(built, code=2 if name in UNLOADABLE else 0) == stale
+
+
+def test_a_file_too_many_or_too_few_is_seen_behind_a_link_in_a_globbed_folder(project: Project) -> None:
+    """Nothing tells of it in the folder itself."""
+    project.write("elsewhere/one", "1")
+    project.write("src/two", "2")
+    (project.root / "src" / "one").symlink_to("../elsewhere/one")
+    project.flowfile('[tasks.count]\nforeach.n.glob = "src/{n}"\noutputs = ["{{ n }}"]\nrun = "echo > {{ outputs }}"')
+    settle(project)
+    project.write("elsewhere/new/file", "")
+    (project.root / "elsewhere" / "one").unlink()
+    (project.root / "elsewhere" / "new").rename(project.root / "elsewhere" / "one")
+    assert answered(project) is None
+    assert "orphans: `one`" in project.run("run").stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stale"),
+    [
+        ({"MODE": "slow"}, {"MODE": "fast"}, ["traced"]),
+        ({"MODE": "slow"}, {}, ["traced"]),
+        ({}, {"MODE": ""}, ["traced"]),
+        ({}, {"FLOWMAKE_PARAM_WORD": "bye"}, ["copy"]),
+        ({"FLOWMAKE_PARAM_WORD": "bye"}, {"FLOWMAKE_PARAM_WORD": "hello"}, ["copy"]),
+        ({}, {"FLOWMAKE_STATE_DIR": "elsewhere"}, ["all", "copy", "each@one", "join", "made", "pack", "traced"]),
+    ],
+)
+def test_variables_that_count(
+    built: Project, before: Mapping[str, str], after: Mapping[str, str], stale: list[str]
+) -> None:
+    settle(built, env=before)
+    assert answered(built, env=after) is None
+    assert ran(built, env=after) == stale
+
+
+def test_variables_that_do_not_count(built: Project) -> None:
+    env = {"OTHER": "1", "FLOWMAKE_RUN_ID": "other", "FLOWMAKE_TASK": "other", "FLOWMAKE_ROOT": "/"}
+    assert answered(built, env=env) is not None
+
+
+@pytest.mark.parametrize(
+    ("command", "stale"),
+    [
+        (["run", "-q", "--set", "word=bye"], ["copy"]),
+        (["run", "-q", "--force-task", "copy"], []),
+        (["run", "-q", "part"], []),
+        (["accept", "copy"], []),
+        (["clean", "copy"], ["copy"]),
+    ],
+)
+def test_another_command_in_between(built: Project, command: list[str], stale: list[str]) -> None:
+    assert built.run(*command).code == 0
+    assert answered(built) is None
+    assert ran(built) == stale
+
+
+def test_commands_that_change_nothing_leave_it_as_it_is(built: Project) -> None:
+    for command in ("status", "list", "check", "history"):
+        assert built.run(command).code == 0
+    assert built.run("run", "-q", "copy").code == 0
+    assert answered(built) is not None
+
+
+def test_records_begun_anew_by_a_run_that_then_ran_nothing(built: Project) -> None:
+    (built.root / ".flowmake" / "state.db").unlink()
+    assert built.run("run", "unknown").code == 2
+    assert answered(built) is None
+
+
+def test_a_dotenv_file_edited_and_removed(built: Project) -> None:
+    for text in ("MODE=fast", "MODE=slow"):
+        built.write(".env", text)
+        assert answered(built) is None
+        settle(built)
+        assert built.read("out/main.o").endswith(text.removeprefix("MODE=") + "\n")
+    (built.root / ".env").unlink()
+    assert answered(built) is None
+    assert ran(built) == ["traced"]
+
+
+def test_an_age_that_is_reached(project: Project) -> None:
+    project.flowfile('[tasks.it]\noutputs = ["out"]\nmax_age = "1d"\nrun = "date > out"')
+    settle(project)
+    project.flowfile('[tasks.it]\noutputs = ["out"]\nmax_age = 0.001\nrun = "date > out"')
+    assert answered(project) is None
+    assert ran(project) == ["it"]
+    assert answered(project) is None
+
+
+def test_what_a_profile_asks_for_is_always_looked_into(built: Project) -> None:
+    built.write("fast.toml", "keep-going = true")
+    for _ in range(2):
+        assert built.run("run", "--profile", "./fast.toml").code == 0
+        assert answered(built, "--profile", "./fast.toml") is None
+
+
+def test_another_flowfile_nearer_by(built: Project) -> None:
+    settle(built, cwd="src")
+    built.write("src/Flowfile", '[tasks.near]\noutputs = ["near"]\nrun = "touch near"')
+    assert answered(built, cwd="src") is None
+    (built.root / "src" / "Flowfile").unlink()
+    (built.root / "Flowfile").unlink()
+    assert answered(built, cwd="src") is None
+
+
+# -- whatever is odd, a run goes on as without a snapshot ------------------------------------------------------
+
+
+def test_in_a_folder_that_is_gone(built: Project) -> None:
+    code = f"import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); os.execl({str(COMMAND)!r}, 'f', 'run')"
+    python = COMMAND.with_name("python")
+    done = subprocess.run([python, "-c", code], cwd=built.root, capture_output=True, check=False, text=True)
+    assert done.stderr == "error: the current folder has been removed\nhint: change into another one\n"
+    assert done.returncode == 2
+
+
+def test_a_snapshot_that_cannot_be_written_or_read(built: Project) -> None:
+    shutil.rmtree(built.root / ".flowmake" / "snapshots")
+    built.write(".flowmake/snapshots", "in the way")
+    done = built.run("run")
+    assert done.code == 0
+    assert done.stderr.splitlines()[-1] == "nothing to do: all 7 tasks are fresh"
+    assert ran(built) == []
