@@ -44,6 +44,8 @@ class Run:
         self._confirm = (lambda task, question: True) if options.yes else confirm or (lambda task, question: False)
         self._clock = wiring.clock()
         self._started = self._clock.now()
+        self._secrets = workspace.secrets()
+        self._logs = wiring.logs(workspace.flow, self._secrets)
         self._id = f"{datetime.fromtimestamp(self._started, UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
         self._jobs = options.jobs or wiring.cores()
         self._ran: set[str] = set()
@@ -127,6 +129,8 @@ class Run:
                 clock=wiring.clock(signals),
                 emit=self._emit,
                 begin=lambda: self._begin(view, demand),
+                secrets=self._secrets,
+                logs=self._logs,
             )
 
             def confirm(task: str, question: str) -> bool:
@@ -204,7 +208,7 @@ class Run:
             status=status,
             exit_code=exit_code,
             targets=demand.targets,
-            argv=self._options.argv,
+            argv=self._secrets.deep(self._options.argv),
             jobs=self._jobs,
             counts=counts or {},
             **wiring.who_and_where(self._workspace.flow.root),
@@ -217,6 +221,7 @@ class Run:
             return []
         said = wiring.stop_survivors([run.id for run in dead], self._workspace.flow.root, self._options.grace)
         for run in dead:
+            wiring.scrub_logs(self._workspace.state, run.id, self._secrets)
             view.store.end_run(_died(run, view.store.tasks_of(run.id)))
         view.store.flush()
         return said
@@ -224,10 +229,12 @@ class Run:
     # -- telling -----------------------------------------------------------------------------------------------
 
     def _emit(self, event: Event) -> None:
+        event = self._secrets.masked(event)
         for observer in self._observers:
             observer.on_event(event)
 
     def _tick(self, now: float) -> None:
+        self._logs.tick(now)
         for observer in self._observers:
             observer.on_tick(now)
 

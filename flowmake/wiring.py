@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,9 @@ from flowmake.world.store import SqliteStore
 if TYPE_CHECKING:
     from flowmake.core.events import Event
     from flowmake.core.ports import Executor, Files, Observer
+    from flowmake.core.secrets import Secrets
     from flowmake.engine.jobserver import Jobserver
+    from flowmake.world.logs import KeptLogs
     from flowmake.world.signals import Signals
 
 FLOWFILE = "Flowfile"
@@ -203,6 +205,22 @@ def executors(jobs: int, pass_fds: Sequence[int]) -> dict[str, Executor]:
     from flowmake.engine.executors.pool import PoolExecutor
 
     return {"local": LocalExecutor(pass_fds), "call": PoolExecutor(jobs, pass_fds)}
+
+
+def logs(flow: Flow, secrets: Secrets) -> KeptLogs:
+    from flowmake.world.logs import KeptLogs
+
+    return KeptLogs(flow.log_limit, secrets.as_bytes)
+
+
+def scrub_logs(state: StateDir, run: str, secrets: Secrets) -> None:
+    """Take secrets out of the logs of a run that did not live to do it itself, as far as they can be written."""
+    from flowmake.world.logs import scrub
+
+    folder = state.logs(run)
+    for name in os.listdir(folder) if secrets and os.path.isdir(folder) else ():
+        with suppress(OSError):
+            scrub(os.path.join(folder, name), secrets.as_bytes())
 
 
 def executor_names() -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from flowmake.core.model import Flow
 from flowmake.core.plan import Demand, check_inputs, needed, preview, resolve_targets
 from flowmake.core.ports import Files, Store
 from flowmake.core.rehearsal import rehearse
+from flowmake.core.secrets import Secrets, of_flow
 from flowmake.world.looked import Looked
 
 
@@ -70,6 +71,10 @@ class Workspace:
         self.looked_at = looked_at
         self.state = wiring.open_state(flow.root)
         self.environ = {**flow.dotenv, **os.environ}
+
+    def secrets(self) -> Secrets:
+        """What must not be seen, as far as that is known before templates are rendered."""
+        return of_flow(self.flow, self.environ)
 
     @contextmanager
     def look(self) -> Iterator[View]:

@@ -9,6 +9,7 @@ from typing import Any
 import xxhash
 
 from flowmake.core import templates
+from flowmake.core.errors import FlowfileError
 from flowmake.core.model import Flow, Input, Output, Recipe, Task
 from flowmake.core.source import Place
 
@@ -60,6 +61,31 @@ class Renderer:
         self._context: dict[str, Any] | None = None
         self._paths = paths
         self._cpu = cpu
+
+    def concealing(self) -> Renderer:
+        """One that renders digests in place of secret variables; this very one if the task has none of them."""
+        if not self.secret_values():
+            return self
+        from flowmake.core.secrets import hidden
+
+        other = Renderer(self._flow, self._task, self._paths, self._cpu)
+        other._context = {**self._values_before_env(), "env": hidden(self.environment(), self._flow.secrets)}
+        return other
+
+    def secret_values(self) -> list[str]:
+        """What must not be seen of the variables set for the command."""
+        environment = self.environment() if self._flow.secrets else {}
+        return [environment[name] for name in self._flow.secrets if environment.get(name)]
+
+    def digests(self, tracked: Mapping[str, str | None]) -> dict[str, str]:
+        """A digest for each variable that counts. Those that may be secret get one that cannot be turned back."""
+        values = {**tracked, **self.environment()}
+        secret = {*self._flow.secrets, *self._flow.dotenv}
+        if secret.isdisjoint(values):
+            return {name: "" if value is None else text_digest(value) for name, value in values.items()}
+        from flowmake.core.secrets import strong_digest
+
+        return {name: "" if value is None else strong_digest(value) for name, value in values.items()}
 
     def _values(self) -> dict[str, Any]:
         if self._context is None:
@@ -146,26 +172,42 @@ def recipe(renderer: Renderer, task: Task, tracked: Mapping[str, str | None], mo
     module file with its digest. Raises `FlowfileError` for what a template cannot render.
     """
     declared = task.declared
-    environment = renderer.environment()
-    digests = {name: "" if value is None else text_digest(value) for name, value in tracked.items()}
-    digests |= {name: text_digest(value) for name, value in environment.items()}
     argv, cwd, args = renderer.argv(), renderer.cwd(), renderer.args() if declared.kind == "call" else {}
     call = declared.action if declared.kind == "call" and isinstance(declared.action, str) else ""
+    text = "\n".join(_lines(task, (renderer, argv, cwd, args), call, module))
+    shown: tuple[str, ...] = ()
+    if (concealing := renderer.concealing()) is not renderer:
+        text, shown = _concealed(concealing, task, call, module, text)
     return Recipe(
-        text="\n".join(_lines(renderer, task, argv, cwd, call, args, module)),
-        env=digests,
+        text=text,
+        env=renderer.digests(tracked),
         argv=argv,
         call=call,
         args=args,
-        environment=environment,
+        environment=renderer.environment(),
         cwd=cwd,
+        shown=shown,
     )
 
 
-def _lines(
-    renderer: Renderer, task: Task, argv: tuple[str, ...], cwd: str, call: str, args: dict[str, Any], module: str
-) -> Iterable[str]:
+_Parts = tuple[Renderer, tuple[str, ...], str, dict[str, Any]]
+
+
+def _concealed(shown: Renderer, task: Task, call: str, module: str, text: str) -> tuple[str, tuple[str, ...]]:
+    """The text and the command with digests for secrets; for the whole of it where a filter cannot take a digest."""
+    try:
+        argv, args = shown.argv(), shown.args() if task.declared.kind == "call" else {}
+        return "\n".join(_lines(task, (shown, argv, shown.cwd(), args), call, module)), argv
+    except FlowfileError:
+        from flowmake.core.secrets import digest
+
+        text = digest("recipe", text)
+        return text, (text,)
+
+
+def _lines(task: Task, parts: _Parts, call: str, module: str) -> Iterable[str]:
     declared = task.declared
+    renderer, argv, cwd, args = parts
     if declared.kind == "run":
         yield argv[-1]
         yield "shell: " + json.dumps(renderer.shell_words())

@@ -13,6 +13,8 @@ from flowmake.core.model import Declaration, Flow, Hooks
 from flowmake.core.parts import Parts, table_with_defaults, take
 from flowmake.core.source import Place
 
+SHORTEST_LOG = 64 << 10
+
 
 def load_flow(
     root: str,
@@ -53,6 +55,8 @@ def _load(root: str, file: str, world: World, given: Mapping[str, object]) -> Fl
         hooks=Hooks(table.hooks.on_success, table.hooks.on_failure, table.hooks.on_recovery, table.hooks.finally_),
         jobserver=table.flow.jobserver,
         remove_orphans=table.flow.remove_orphans,
+        secrets=_secrets(file, table.flow.secrets, parts),
+        log_limit=_log_limit(file, table.flow.log_limit, parts),
         declarations=_declarations(file, parts),
         sources=tuple(dict.fromkeys(parts.sources)),
         place=Place(file),
@@ -76,6 +80,21 @@ def _shell(file: str, shell: tuple[str, ...], parts: Parts) -> tuple[str, ...]:
     if not shell:
         parts.report(Problem("`flow.shell` is empty", (Place(file, ("flow", "shell")),)))
     return shell
+
+
+def _secrets(file: str, names: tuple[str, ...], parts: Parts) -> tuple[str, ...]:
+    for index, name in enumerate(names):
+        scalars.check_variable(name, Place(file, ("flow", "secrets", index)), parts.report)
+    return names
+
+
+def _log_limit(file: str, value: int | str, parts: Parts) -> int:
+    place = Place(file, ("flow", "log_limit"))
+    before = len(parts.problems)
+    limit = scalars.amount(value, place, parts.report)
+    if limit < SHORTEST_LOG and len(parts.problems) == before:
+        parts.report(Problem("`log_limit` must be at least 64K", (place,)))
+    return limit
 
 
 def _params(world: World, given: Mapping[str, object], parts: Parts) -> dict[str, Any]:

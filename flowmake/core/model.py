@@ -154,6 +154,10 @@ class Flow(Struct, frozen=True):
     hooks: Hooks = Hooks()
     jobserver: Literal["pipe", "fifo", "none"] = "pipe"
     remove_orphans: bool = False
+    secrets: tuple[str, ...] = ()
+    """Names of variables whose values are not to be seen."""
+    log_limit: int = 1 << 30
+    """Bytes kept of one task's log."""
     declarations: dict[str, Declaration] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     place: Place = Place("Flowfile")
@@ -197,6 +201,8 @@ class Recipe(Struct, frozen=True):
     args: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     cwd: str = ""
+    shown: tuple[str, ...] = ()
+    """`argv` with digests for secrets; empty if there are none in it."""
 
 
 class Trace(Struct, frozen=True):

@@ -73,6 +73,23 @@ class FlowTable(Struct, forbid_unknown_fields=True):
         Literal["pipe", "fifo", "none"],
         doc("How the GNU make jobserver is served to children. make 4.3 dies on `fifo`.", example='"pipe"'),
     ] = "pipe"
+    secrets: Annotated[
+        Texts,
+        doc(
+            "Names of environment variables whose values are secret, wherever they are set: kept as digests, shown as "
+            "`***`. Values from `dotenv` files are secret by themselves.",
+            expects="a list of variable names",
+            example='["API_TOKEN"]',
+        ),
+    ] = ()
+    log_limit: Annotated[
+        int | str,
+        doc(
+            "How long the kept log of one task may become; of a longer one the middle is left out.",
+            expects="an amount",
+            example='"100M"',
+        ),
+    ] = "1G"
 
 
 class HooksTable(Struct, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from flowmake.core.depfile import parse_depfile
 from flowmake.core.errors import FlowmakeError
@@ -15,10 +15,12 @@ from flowmake.core.evidence import Evidence
 from flowmake.core.model import Attempt, LastStatus, Retry, Task, TaskRecord, Trace
 from flowmake.core.patterns import normalise
 from flowmake.core.ports import Clock, Ended, Executor, Store, Work
+from flowmake.core.secrets import Secrets
 from flowmake.core.staleness import Facts, Stale
 from flowmake.core.text import safe_text
 from flowmake.engine.outputs import Outputs
 from flowmake.engine.states import State
+from flowmake.world.logs import KeptLogs
 
 TAIL_BYTES = 16_384
 TAIL_LINES = 20
@@ -28,7 +30,7 @@ class Session(Struct, frozen=True):
     """What all attempts of a run share.
 
     `environ` is the base environment of commands, `log_of` tells where a task's log goes, `begin` is called once,
-    before the first attempt.
+    before the first attempt. `secrets` learns those that templates bring up; `logs` looks after the logs.
     """
 
     run: str
@@ -41,6 +43,8 @@ class Session(Struct, frozen=True):
     clock: Clock
     emit: Callable[[Event], None]
     begin: Callable[[], None]
+    secrets: Secrets = field(default_factory=Secrets)
+    logs: KeptLogs = field(default_factory=lambda: KeptLogs(1 << 30))
 
 
 class Running(Struct):
@@ -113,6 +117,8 @@ class Attempts:
         if staged or cpu != 1:
             renderer = self._evidence.renderer(task, self._evidence.resolve(task), staged, cpu)
             recipe = structs.replace(recipe, argv=renderer.argv(), args=renderer.args())
+        hidden = self._evidence.graph.flow.secrets
+        session.secrets.learn(recipe.environment[name] for name in hidden if name in recipe.environment)
         environ = {
             **session.environ,
             **recipe.environment,
@@ -120,7 +126,8 @@ class Attempts:
             "FLOWMAKE_RUN_ID": session.run,
             "FLOWMAKE_ROOT": session.root,
         }
-        running.command = recipe.call or (recipe.argv[-1] if task.declared.kind == "run" else " ".join(recipe.argv))
+        argv = recipe.shown or recipe.argv
+        running.command = recipe.call or (argv[-1] if task.declared.kind == "run" else " ".join(argv))
         return Work(
             task=task.name,
             attempt=running.number,
@@ -143,6 +150,7 @@ class Attempts:
             self._announce_start(running, 0)
             running.executor.start(running.work)
         else:
+            self._session.logs.begin(running.log)
             self._announce_start(running, running.executor.start(running.work))
         return True
 
@@ -169,6 +177,7 @@ class Attempts:
     def finish(self, running: Running, ended: Ended) -> Result:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
         running.ended = self._session.clock.now()
+        self._session.logs.end(running.log)
         self._evidence.changed([*self._evidence.output_paths(running.task), *running.outputs.made()])
         message = running.launch_error or ended.error or self._failure(running, ended)
         trace: Trace | None = None
@@ -306,7 +315,7 @@ class Attempts:
             exit_code=ended.exit_code,
             signal=ended.signal,
             log=running.log,
-            reasons=tuple(reason.as_dict() for reason in running.verdict.reasons),
+            reasons=tuple(session.secrets.deep(reason.as_dict()) for reason in running.verdict.reasons),
         )
         session.store.end_task(attempt, record, trace)
 

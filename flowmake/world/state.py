@@ -58,9 +58,13 @@ class StateDir:
         """The events of one run, as JSON Lines."""
         return os.path.join(self.runs, run, "events.jsonl")
 
+    def logs(self, run: str) -> str:
+        """The folder of the logs of one run."""
+        return os.path.join(self.runs, run, "logs")
+
     def log(self, run: str, task: str) -> str:
         """The log of one task in one run."""
-        return os.path.join(self.runs, run, "logs", log_name(task))
+        return os.path.join(self.logs(run), log_name(task))
 
     def create_run(self, run: str) -> None:
         """Make the folders for events and logs of a run. Raises `StateError`."""
