@@ -1,4 +1,4 @@
-"""Values that must not be seen: masked in text, compared by digest. Unaware of where text goes and of how it is kept."""
+"""Values that must not be seen: masked in text, compared by digest. Unaware of where text goes and how it is kept."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A command writes straight to its log's descriptor, so nothing of ours sees what goes by. A log that grows over the limit
 loses its middle instead: the blocks between its head and its last lines are given back to the file system while the
-command goes on writing, and the hole is closed when it has ended. Where a file system cannot punch holes, the log is cut
-back to its head, which descriptors that append do not mind.
+command goes on writing, and the hole is closed when it has ended. Where a file system cannot punch holes, the log is
+cut back to its head, which descriptors that append do not mind.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class KeptLogs:
                 self._hold(path)
 
     def end(self, path: str) -> None:
-        """The command has ended: leave a plain file without secrets. Whatever keeps that from being done is no matter."""
+        """The command has ended: leave a plain file without secrets, unless the disk does not let us."""
         self._growing.discard(path)
         try:
             log = self._hold(path)
