@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, closing
 from typing import IO, TYPE_CHECKING
@@ -12,19 +13,29 @@ from flowmake.core.errors import StateError
 from flowmake.world.terminal import is_interactive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flowmake.build import Project
     from flowmake.core.ports import Observer
 
 
 class Wishes(Struct, frozen=True):
-    """What the options say about being told of a run. `progress`: `auto`, `plain`, `none`; `events`: a file or `-`."""
+    """What the options say about being told of a run. `progress`: `auto`, `plain`, `none`; `events`: a file or `-`.
+
+    `junit` and `metrics_file` are files, empty for none.
+    """
 
     progress: str = "auto"
     quiet: bool = False
     verbose: bool = False
     events: str = ""
+    junit: str = ""
+    metrics_file: str = ""
+
+    @property
+    def want_files(self) -> bool:
+        """Something has to be written even if there is nothing to do."""
+        return bool(self.events or self.junit or self.metrics_file)
 
 
 def default_lock() -> str:
@@ -65,6 +76,7 @@ def observers(project: Project, wishes: Wishes, stack: ExitStack) -> list[Observ
 
         name = "stdout" if wishes.events == "-" else f"`{wishes.events}`"
         found.append(Jsonl(_event_stream(wishes.events, stack), _warn, name))
+    found += _reports(project, wishes)
     if wishes.progress != "none":
         found.append(_progress(project, wishes))
     found.append(Summary(sys.stderr, quiet=wishes.quiet))
@@ -78,12 +90,58 @@ def _progress(project: Project, wishes: Wishes) -> Observer:
     if wishes.progress == "auto" and not wishes.quiet and not asks and is_interactive(sys.stderr):
         from flowmake.observers.console import Console
 
-        with closing(project.store) as store:
-            durations = {name: trace.seconds for name, trace in store.traces().items()}
-        return Console(sys.stderr, verbose=wishes.verbose, durations=durations)
+        return Console(sys.stderr, verbose=wishes.verbose, durations=_durations(project))
     from flowmake.observers.plain import Plain
 
     return Plain(sys.stderr, quiet=wishes.quiet, verbose=wishes.verbose)
+
+
+def _durations(project: Project) -> dict[str, float]:
+    """How many seconds each task took when it last succeeded."""
+    with closing(project.store) as store:
+        return {name: trace.seconds for name, trace in store.traces().items()}
+
+
+def _reports(project: Project, wishes: Wishes) -> Iterator[Observer]:
+    """Those that write one file about the run when it is over."""
+    flow = project.flow.name or os.path.basename(project.flow.root) or "flowmake"
+    if wishes.junit:
+        from flowmake.observers.junit import JUnit
+
+        yield JUnit(flow, _writer(wishes.junit, "JUnit XML"))
+    if wishes.metrics_file:
+        from flowmake.observers.metrics import Metrics
+
+        write = _writer(wishes.metrics_file, "metrics")
+        yield Metrics(flow, write, _durations(project), _text_of(wishes.metrics_file))
+
+
+def _writer(path: str, what: str) -> Callable[[bytes], object]:
+    """Writes the file whole. That its folder is not there is better said before the run than after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise StateError(f"cannot write {what} to `{path}`: there is no folder `{folder}`")
+
+    def write(data: bytes) -> None:
+        from flowmake.world.replacing import replace_file
+
+        try:
+            replace_file(path, data)
+        except OSError as error:
+            _warn(f"cannot write {what} to `{path}`: {error.strerror}")
+
+    return write
+
+
+def _text_of(path: str) -> str:
+    """What is in a file so far; nothing if that cannot be read as text."""
+    if not os.path.isfile(path):
+        return ""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError as error:
+        raise StateError(f"cannot read `{path}`: {error.strerror}") from error
 
 
 def _event_stream(events: str, stack: ExitStack) -> IO[bytes]:

@@ -73,6 +73,10 @@ _FLAGS = (
         "--progress", type=click.Choice(["auto", "plain", "none"]), default="auto", help="How progress is shown."
     ),
     click.option("--events", metavar="FILE", default="", help="Write events as JSON Lines to FILE, or `-` for stdout."),
+    click.option("--junit", metavar="FILE", default="", help="Write JUnit XML to FILE, a test case for each task."),
+    click.option(
+        "--metrics-file", metavar="FILE", default="", help="Write metrics for Prometheus' textfile collector to FILE."
+    ),
     click.option(
         "--profile",
         metavar="PROFILE",
@@ -132,7 +136,7 @@ def _invocation(ctx: click.Context, wishes: Wishes) -> Invocation | None:
 
     With a profile it does: that file may say something else by then.
     """
-    if wishes.verbose or wishes.events or ctx.default_map is not None:
+    if wishes.verbose or wishes.want_files or ctx.default_map is not None:
         return None
     from flowmake import fastpath
     from flowmake.observers.summary import nothing_to_do

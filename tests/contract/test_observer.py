@@ -26,6 +26,8 @@ from flowmake.core.ports import Observer
 from flowmake.observers.console import Console
 from flowmake.observers.hooks import Hooks
 from flowmake.observers.jsonl import Jsonl
+from flowmake.observers.junit import JUnit
+from flowmake.observers.metrics import Metrics
 from flowmake.observers.plain import Plain
 from flowmake.observers.runlog import RunLog
 from flowmake.observers.summary import Summary
@@ -51,6 +53,8 @@ FACTORIES: dict[str, Factory] = {
     "summary": lambda stream, _: Summary(stream),
     "jsonl": lambda stream, _: Jsonl(io.BytesIO(), stream.write),
     "runlog": lambda stream, folder: RunLog(str(folder / "events.jsonl"), stream.write),
+    "junit": lambda _, folder: JUnit("\x1b[2J", (folder / "junit.xml").write_bytes),
+    "metrics": lambda _, folder: Metrics("\x1b[2J", (folder / "flow.prom").write_bytes, {}),
     "hooks": lambda stream, _: Hooks(Declared("s", "f", "r", "x"), lambda _text, _stdin: 0, stream.write),
 }
 
