@@ -94,7 +94,8 @@ class Attempts:
             self._begun = True
         outputs = Outputs(session.root, task, self._evidence.files.glob)
         executor = session.executors[_executor_name(task, session.default_executor)]
-        log = session.log_of(task.name)
+        on_terminal = task.declared.console and task.declared.kind != "call"
+        log = "" if on_terminal else session.log_of(task.name)
         running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
         try:
             trace = self._evidence.trace(task.name)

@@ -68,7 +68,7 @@ class Outcome(Struct, frozen=True):
 
 
 class _Retry(Struct, frozen=True):
-    """An attempt that failed, while it waits to be repeated."""
+    """An attempt that failed, until it is repeated: while its delay runs, and while it waits for room."""
 
     running: Running
     claim: Claim
@@ -296,6 +296,7 @@ class Scheduler:
                 self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
                 break
             facts, verdict = self._facts.pop(name)
+            self._retrying.pop(name, None)
             self._numbers[name] += 1
             self._schedule.move(name, State.RUNNING)
             self._limits.take(claim)
@@ -370,7 +371,6 @@ class Scheduler:
         except FlowmakeError as error:
             self._give_up_retry(name, error.message)
             return
-        del self._retrying[name]
         self._schedule.move(name, State.READY)
         self._schedule.put(name, retry.claim, before.task.declared.priority)
 

@@ -25,9 +25,9 @@ SETTLED = GOOD | {State.FAILED, State.TIMED_OUT, State.INTERRUPTED, State.SKIPPE
 
 _NEXT = {
     State.WAITING: frozenset({State.READY, State.FRESH, State.SKIPPED, State.FAILED}),
-    State.READY: frozenset({State.RUNNING, State.SKIPPED, State.FAILED}),
+    # A repetition that is not started any more counts as its last attempt ended.
+    State.READY: frozenset({State.RUNNING, State.SKIPPED, State.FAILED, State.TIMED_OUT}),
     State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.TIMED_OUT, State.INTERRUPTED, State.RETRYING}),
-    # How its last attempt ended is what counts when there will be no other.
     State.RETRYING: frozenset({State.READY, State.FAILED, State.TIMED_OUT}),
     # A fresh task whose temporary output was removed runs after all when a stale reader needs that output.
     State.FRESH: frozenset({State.WAITING}),

@@ -261,6 +261,13 @@ def test_the_end_of_the_log_is_told_safely(stage: Stage) -> None:
     assert not any(character < " " for line in tail for character in line)
 
 
+def test_what_writes_to_the_terminal_has_no_log(stage: Stage) -> None:
+    stage.flowfile('[tasks.t]\nrun = "exit 1"\nconsole = true\n')
+    stage.run()
+    (work,) = stage.executor.started
+    assert (work.console, work.log, finished(stage).log, finished(stage).tail) == (True, "", "", ())
+
+
 def test_each_repetition_is_told(stage: Stage) -> None:
     stage.plays["t"] = lambda work: Ended("", signal=9)
     stage.flowfile('[tasks.t]\nrun = "x"\nretries = { attempts = 1, delay = 4 }\n')

@@ -315,6 +315,22 @@ def test_no_repetition_once_another_task_has_failed(stage: Stage) -> None:
     assert outcome.counts == {"failed": 3, "skipped": 1}
 
 
+@pytest.mark.parametrize(("ending", "status"), [(1, "failed"), (Ended("", signal=15), "timed_out")])
+def test_a_repetition_that_waits_for_room_when_the_run_ends(stage: Stage, ending: int | Ended, status: str) -> None:
+    """Its delay is over, but the only place is taken by a task that then fails."""
+    flaky(stage, ending)
+    stage.plays["bad"] = lambda work: 1
+    stage.seconds |= {"t": 9 if status == "timed_out" else 1, "bad": 50}
+    stage.flowfile(
+        '[tasks.t]\nrun = "x"\nretries = { attempts = 1, delay = 2 }\ntimeout = "5s"\npriority = 1\n'
+        '[tasks.bad]\nrun = "x"\n'
+    )
+    outcome = stage.run(jobs=1)
+    assert stage.started() == ["t", "bad"]
+    assert stage.statuses() == {"bad": "failed", "t": status}
+    assert (stage.recorded()["t"], outcome.failed) == (status, ("bad", "t"))
+
+
 def test_what_cannot_be_read_before_a_repetition_ends_it(stage: Stage) -> None:
     def replace_input(work: Work) -> int:
         (stage.root / "in").unlink()

@@ -13,7 +13,7 @@ from flowmake.engine.states import GOOD, SETTLED, State, advance
 NOTE = Path(__file__).parents[3] / "docs/design/0001-task-states.md"
 STEPS = {
     "WAITING": "READY FRESH SKIPPED FAILED",
-    "READY": "RUNNING SKIPPED FAILED",
+    "READY": "RUNNING SKIPPED FAILED TIMED_OUT",
     "RUNNING": "SUCCEEDED FAILED TIMED_OUT INTERRUPTED RETRYING",
     "RETRYING": "READY FAILED TIMED_OUT",
     "FRESH": "WAITING",
