@@ -6,12 +6,14 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
+from hashlib import blake2b
 
 from flowmake.core.model import Output, Task
 from flowmake.core.patterns import compile_pattern
 
 Signature = tuple[int, int, int, int]
 STAGED = ".flowmake-staged."
+_LONGEST = 230
 DETOUR = "a link leads it out of the root"
 
 
@@ -174,8 +176,16 @@ def _staging(path: str) -> str:
     """Beside the final path, so that renaming is atomic; the suffix is kept, since some programs go by it."""
     slash = "/" if path.endswith("/") else ""
     folder, _, name = path.rstrip("/").rpartition("/")
-    staged = STAGED + name[-200:] + slash
+    staged = STAGED + _shortened(name) + slash
     return f"{folder}/{staged}" if folder else staged
+
+
+def _shortened(name: str) -> str:
+    """The name, or its digest and its end where the prefix would make it too long for a file system (255 bytes)."""
+    data = os.fsencode(name)
+    if len(data) <= _LONGEST:
+        return name
+    return blake2b(data, digest_size=8).hexdigest() + data[-_LONGEST // 2 :].decode("utf-8", "ignore")
 
 
 def _is_folder(path: str) -> bool:
@@ -184,7 +194,7 @@ def _is_folder(path: str) -> bool:
 
 def _swap_folder(staged: str, final: str) -> None:
     final = final.rstrip("/")
-    old = os.path.join(os.path.dirname(final), STAGED + "old." + os.path.basename(final)[-200:])
+    old = os.path.join(os.path.dirname(final), STAGED + "old." + _shortened(os.path.basename(final)))
     remove(old)
     if os.path.lexists(final):
         os.rename(final, old)

@@ -45,6 +45,13 @@ def test_exit_codes(project: Any, tasks: dict[str, str], args: list[str], code: 
     assert project.run("run", *args).code == code
 
 
+def test_a_pool_without_places_is_an_error_before_anything_starts(project: Any) -> None:
+    project.flowfile('[pools]\ndb = 0\n[tasks.t]\npool = "db"\nrun = "touch ran"\n')
+    done = project.run("run")
+    assert (done.code, project.exists("ran")) == (2, False)
+    assert "error: `pools.db` must be at least 1, not 0\n" in done.stderr
+
+
 def test_what_is_stale_is_exit_code_3_for_those_who_ask(project: Any) -> None:
     flow(project, a='outputs = ["a"]\nrun = "touch a"')
     assert project.run("status", "--check").code == 3

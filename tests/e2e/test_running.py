@@ -239,6 +239,28 @@ def test_under_make_without_its_job_slots_a_run_says_so(project: Any) -> None:
     assert "warning: not sharing make's job slots: make closed its jobserver to this command" in done.stderr
 
 
+COUNT = "touch run.$$; set -- run.*; echo $# >> counts; rm run.$$"
+
+
+def most_at_once(project: Any) -> int:
+    return max(int(line) for line in project.read("counts").split())
+
+
+def test_under_make_its_job_slots_are_the_limit(project: Any) -> None:
+    project.write("Makefile", "all:\n\t+@flowmake run -q -j8\n")
+    project.flowfile(f'[tasks.t]\nforeach = {{ n = {{ range = [0, 12] }} }}\nrun = "{COUNT}"\n')
+    subprocess.run(["make", "-j2"], cwd=project.root, env=project.environ(), check=True)
+    assert most_at_once(project) <= 2
+
+
+def test_makes_below_share_our_job_slots(project: Any) -> None:
+    rule = COUNT.replace("$$", "$(NAME)$@").replace("$#", "$$#")
+    project.write("Makefile", f"all: 1 2 3 4 5 6\n1 2 3 4 5 6:\n\t@{rule}\n")
+    project.flowfile('[tasks.t]\nforeach = { n = ["a", "b", "c"] }\nrun = "make NAME={{ n }}"\n')
+    assert project.run("run", "-q", "-j2").code == 0
+    assert most_at_once(project) <= 2
+
+
 # -- the terminal --------------------------------------------------------------------------------------------------
 
 

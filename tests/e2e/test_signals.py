@@ -155,6 +155,21 @@ def test_a_hangup_that_is_ignored_is_ignored(project: Any) -> None:
     assert (run.wait(LIMIT), project.exists("t")) == (0, True)
 
 
+def test_hooks_hear_of_an_interrupted_run(project: Any) -> None:
+    up = Meeting(project.root, "up")
+    project.flowfile(
+        '[hooks]\non_success = "touch success"\nfinally = "cat > told"\n'
+        f'[tasks.t]\nrun = "echo $$ > {up.path}; sleep 99"\n'
+    )
+    run = project.start("run")
+    up.wait()
+    run.send_signal(signal.SIGTERM)
+    run.communicate(timeout=LIMIT)
+    told = json.loads(project.read("told"))
+    assert (run.returncode, told["status"], told["exit_code"]) == (143, "interrupted", 143)
+    assert not project.exists("success")
+
+
 def test_a_signal_while_waiting_for_the_lock(project: Any) -> None:
     up, go = Meeting(project.root, "up"), Meeting(project.root, "go")
     project.flowfile(f'[tasks.t]\nrun = "echo $$ > {up.path}; read x < {go.path}"\n')

@@ -158,13 +158,20 @@ def test_what_a_killed_attempt_staged_is_cleared_away(tmp_path: Path, outputs: M
     assert tree(tmp_path) == {"a": "new", "d/": ""}
 
 
-def test_long_names_can_be_staged(tmp_path: Path, outputs: MakeOutputs) -> None:
-    name = "n" * 251 + ".csv"
-    one = outputs(name, atomic=True)
+@pytest.mark.parametrize(
+    "names", [["n" * 251 + ".csv"], ["本" * 80 + ".csv"], ["a" + "n" * 250, "b" + "n" * 250], ["d" * 255 + "/"]]
+)
+def test_long_names_can_be_staged(tmp_path: Path, outputs: MakeOutputs, names: list[str]) -> None:
+    """As long as names may be, in bytes; with their suffix, which some programs go by; and apart from each other."""
+    one = outputs(*names, atomic=True)
     one.prepare()
-    write(tmp_path, one.staged()[name], "new")
+    for name, staged in one.staged().items():
+        assert staged[-4:] == name[-4:]
+        write(tmp_path, staged + ("x" if staged.endswith("/") else ""), name)
     one.publish()
-    assert tree(tmp_path) == {name: "new"}
+    assert tree(tmp_path) == {name + ("x" if name.endswith("/") else ""): name for name in names}
+    one.prepare()
+    assert one.missing() == [name for name in names if not name.endswith("/")]
 
 
 # -- discarding ----------------------------------------------------------------------------------------------------
