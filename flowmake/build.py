@@ -147,7 +147,7 @@ def load(
     Raises `UsageError` when there is no Flowfile, `FlowfileError` with everything that is wrong in it.
     """
     root, name = os.path.split(wiring.find_flowfile(os.fspath(path) if path is not None else None))
-    state = wiring.open_state(root)
+    state = wiring.open_state(root, name)
     files = wiring.open_files(root, state)
     includes = wiring.Includes(root, state, files)
     flow = load_flow(

@@ -25,10 +25,12 @@ def run(argv: list[str]) -> int | None:
     except FileNotFoundError:
         return None
     key = question(argv, folder)
-    root = _root(argv, folder)
-    if root is None:
+    found = _flowfile(argv, folder)
+    if found is None:
         return None
-    path = snapshot.path_for(os.path.join(root, STATE), key)
+    root, flowfile = found
+    state = snapshot.own_folder(os.path.join(root, STATE), flowfile)
+    path = snapshot.path_for(state, key)
     message = snapshot.message_if_current(path, key, os.environ, time())
     if message is None:
         return None
@@ -43,18 +45,18 @@ def question(argv: list[str], folder: str) -> bytes:
     return snapshot.key_of(argv, folder, os.environ, __version__)
 
 
-def _root(argv: list[str], folder: str) -> str | None:
-    """The folder of the Flowfile that the arguments mean, searched upwards where they name none."""
+def _flowfile(argv: list[str], folder: str) -> tuple[str, str] | None:
+    """Folder and name of the Flowfile that the arguments mean, searched upwards where they name none."""
     for index, option in enumerate(argv[:-1]):
         value = argv[index + 1]
         if option == "-C":
             folder = os.path.join(folder, value)
         elif option in ("-f", "--file"):
             path = os.path.join(folder, value)
-            return path if os.path.isdir(path) else os.path.dirname(path)
+            return (path, FLOWFILE) if os.path.isdir(path) else os.path.split(path)
     while not os.path.isfile(os.path.join(folder, FLOWFILE)):
         parent = os.path.dirname(folder)
         if parent == folder:
             return None
         folder = parent
-    return folder
+    return folder, FLOWFILE

@@ -134,8 +134,8 @@ def read_params(path: str | None) -> dict[str, Any]:
     return found
 
 
-def open_state(root: str) -> StateDir:
-    return locate(root, os.environ)
+def open_state(root: str, flowfile: str) -> StateDir:
+    return locate(root, os.environ, flowfile)
 
 
 def open_store(state: StateDir, *, read_only: bool) -> SqliteStore:
@@ -146,7 +146,7 @@ def open_store(state: StateDir, *, read_only: bool) -> SqliteStore:
 
 def open_files(root: str, state: StateDir, store: SqliteStore | None = None) -> DiskFiles:
     """The disk below a root; digests known from earlier runs spare hashing when a store is given."""
-    return DiskFiles(root, store.stat_cache() if store is not None else None, exclude=(state.path,))
+    return DiskFiles(root, store.stat_cache() if store is not None else None, exclude=(state.top,))
 
 
 def open_files_again(files: DiskFiles) -> DiskFiles:

@@ -69,7 +69,7 @@ class Workspace:
         self.flow = flow
         self.here = here
         self.looked_at = looked_at
-        self.state = wiring.open_state(flow.root)
+        self.state = wiring.open_state(flow.root, flow.file)
         self.environ = {**flow.dotenv, **os.environ}
 
     def secrets(self) -> Secrets:

@@ -49,6 +49,11 @@ def key_of(argv: Sequence[str], folder: str, environ: Mapping[str, str], version
     return repr(told).encode("utf-8", "backslashreplace")
 
 
+def own_folder(top: str, flowfile: str) -> str:
+    """The folder of one Flowfile's state below the state folder of its root."""
+    return top if flowfile == "Flowfile" else os.path.join(top, "flows", flowfile)
+
+
 def path_for(state: str, key: bytes) -> str:
     """Where the snapshot of an invocation is kept, below a state folder."""
     return os.path.join(state, FOLDER, f"{crc32(key):08x}-{len(key):x}")

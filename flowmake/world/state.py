@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from xxhash import xxh3_64_hexdigest
 
 from flowmake.core.errors import StateError
+from flowmake.world.snapshot import own_folder
 
 FOLDER = ".flowmake"
+DEFAULT = "Flowfile"
 VARIABLE = "FLOWMAKE_STATE_DIR"
 
 _LONGEST = 200
@@ -27,20 +29,25 @@ _CACHE_TAG = (
 
 
 class StateDir:
-    """The state folder of one root; nothing is created before `create`."""
+    """Where the state of one Flowfile is kept; nothing is created before `create`.
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.database = os.path.join(path, "state.db")
-        self.lock = os.path.join(path, "lock")
-        self.runs = os.path.join(path, "runs")
+    `top` is the state folder of the root, which all Flowfiles in it share, with the lock. `path` holds what is
+    recorded for this Flowfile alone: `top` itself, or a folder inside it for a Flowfile of another name.
+    """
+
+    def __init__(self, top: str, flowfile: str = DEFAULT) -> None:
+        self.top = top
+        self.path = own_folder(top, flowfile)
+        self.database = os.path.join(self.path, "state.db")
+        self.lock = os.path.join(top, "lock")
+        self.runs = os.path.join(self.path, "runs")
 
     def create(self) -> None:
-        """Make the folder, with the files that keep it out of git and out of backups. Raises `StateError`."""
+        """Make the folders, with the files that keep them out of git and out of backups. Raises `StateError`."""
         try:
             os.makedirs(self.path, exist_ok=True)
             for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", _CACHE_TAG)):
-                file = os.path.join(self.path, name)
+                file = os.path.join(self.top, name)
                 if not os.path.exists(file):
                     with open(file, "w", encoding="ascii") as stream:
                         stream.write(text)
@@ -79,18 +86,18 @@ class StateDir:
             shutil.rmtree(self.run_folder(run), ignore_errors=True)
 
 
-def locate(root: str, environ: Mapping[str, str]) -> StateDir:
-    """The state folder for `root` (absolute): inside it, or below `FLOWMAKE_STATE_DIR` under a name of its own.
+def locate(root: str, environ: Mapping[str, str], flowfile: str = DEFAULT) -> StateDir:
+    """The state of a Flowfile in `root` (absolute): inside it, or below `FLOWMAKE_STATE_DIR` under a name of its own.
 
     A relative `FLOWMAKE_STATE_DIR` is relative to the root, so that it does not depend on where flowmake was called.
     """
     moved = environ.get(VARIABLE, "")
     if not moved:
-        return StateDir(os.path.join(root, FOLDER))
+        return StateDir(os.path.join(root, FOLDER), flowfile)
     real = os.path.realpath(root)
     name = _quoted(os.path.basename(real))[:_LONGEST]
     place = os.path.join(root, os.path.expanduser(moved), f"{name}-{xxh3_64_hexdigest(os.fsencode(real))}")
-    return StateDir(os.path.normpath(place))
+    return StateDir(os.path.normpath(place), flowfile)
 
 
 def log_name(task: str, folds_case: bool = sys.platform == "darwin") -> str:

@@ -96,3 +96,11 @@ def test_long_names_that_begin_alike_differ() -> None:
     one, two = log_name("x" * 300 + "1"), log_name("x" * 300 + "2")
     assert one != two
     assert one.startswith("x" * 180)
+
+
+def test_flowfiles_side_by_side_share_the_lock_and_nothing_else() -> None:
+    one, other = locate("/flow", {}), locate("/flow", {}, "nightly.toml")
+    assert one.lock == other.lock == "/flow/.flowmake/lock"
+    assert one.database == "/flow/.flowmake/state.db"
+    assert other.database == "/flow/.flowmake/flows/nightly.toml/state.db"
+    assert other.runs == "/flow/.flowmake/flows/nightly.toml/runs"
