@@ -1,0 +1,87 @@
+"""What must not grow unnoticed, counted instead of timed: modules loaded, database statements."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from tests.conftest import Project
+from tests.perf.conftest import MAIN, SNAPSHOT, chain, loaded, python, settle
+
+COUNT_SQL = """
+import json, sqlite3, sys
+statements = []
+connect = sqlite3.connect
+
+def counting(*args, **more):
+    connection = connect(*args, **more)
+    connection.set_trace_callback(statements.append)
+    return connection
+
+sqlite3.connect = counting
+"""
+
+HEAVY = {"asyncio", "concurrent", "graphviz", "jinja2", "multiprocessing", "psutil", "rich", "sqlite3"}
+"""What takes long to load and has no business in these commands."""
+
+
+def among(names: Iterable[str], modules: Iterable[str]) -> set[str]:
+    return set(names) & {module.partition(".")[0] for module in modules}
+
+
+# -- modules ---------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_from_a_snapshot_loads_next_to_nothing(project: Project) -> None:
+    settle(chain(project, 3))
+    assert loaded(project, "run", "-q") == SNAPSHOT
+
+
+def test_help_loads_no_command_and_nothing_heavy(project: Project) -> None:
+    found = loaded(project, "--help")
+    assert among({*HEAVY, "msgspec", "tomli", "xxhash"}, found) == set()
+    assert {module for module in found if module.startswith("flowmake.")} == {
+        "flowmake.__main__",
+        "flowmake.cli",
+        "flowmake.cli.group",
+        "flowmake.cli.options",
+        "flowmake.cli.table",
+        "flowmake.fastpath",
+        "flowmake.world",
+        "flowmake.world.boot",
+        "flowmake.world.snapshot",
+    }
+
+
+def test_listing_tasks_loads_nothing_heavy(project: Project) -> None:
+    assert among(HEAVY - {"sqlite3"}, loaded(chain(project, 3), "list")) == set()
+
+
+def test_a_run_loads_no_view_and_no_command_but_its_own(project: Project) -> None:
+    found = loaded(chain(project, 3), "run", "-q")
+    assert among({"asyncio", "graphviz", "jinja2", "multiprocessing", "rich"}, found) == set()
+    assert {module for module in found if module.startswith("flowmake.views")} == set()
+
+
+# -- database --------------------------------------------------------------------------------------------------
+
+
+def statements(project: Project, *args: str) -> Counter[str]:
+    """How often each kind of SQL statement is executed by a command."""
+    code = COUNT_SQL + MAIN.replace("; ", "\n") + "print(json.dumps(statements), file=sys.__stdout__)"
+    return Counter(statement.split()[0].upper() for statement in json.loads(python(project, code, *args)[-1]))
+
+
+def test_what_is_recorded_is_loaded_in_bulk(sizes: list[Project]) -> None:
+    few, many = (statements(one, "run", "-q", "-v") for one in sizes)
+    assert few == many
+    assert few["SELECT"] <= 12
+    assert few["INSERT"] == few["DELETE"] == few["UPDATE"] == 0
+
+
+def test_a_build_reads_in_bulk_and_writes_once_or_twice_for_each_task(project: Project) -> None:
+    found = statements(chain(project, 50), "run", "-q", "-j", "1")
+    assert found["SELECT"] <= 16
+    assert found["BEGIN"] == found["COMMIT"] <= 2 * 50 + 8
+    assert found["INSERT"] <= 6 * 50 + 2 * 50 + 16
