@@ -11,6 +11,7 @@ from flowmake.core.evidence import Evidence
 from flowmake.core.flowfile import load_flow
 from flowmake.core.graph import Graph
 from flowmake.core.model import Attempt, Flow, Task, TaskRecord
+from flowmake.core.patterns import covers
 from flowmake.core.plan import Demand, Plan, preview, resolve_targets, walk
 from flowmake.core.positions import render
 from flowmake.core.staleness import Stale, judge
@@ -95,11 +96,17 @@ class Desk:
         evidence = self.look()
         played: list[str] = []
 
+        def play(name: str) -> None:
+            task = evidence.graph.tasks[name]
+            for temp in evidence.removed_temps(name, evidence.facts(name)):
+                play(temp)
+            played.append(name)
+            self._play(task, (plays or {}).get(task.declared.name, write_outputs))
+
         def visit(name: str) -> None:
             task, facts = evidence.graph.tasks[name], evidence.facts(name)
             if isinstance(judge(task, evidence.trace(name), evidence.attempt(name), facts), Stale):
-                played.append(name)
-                self._play(task, (plays or {}).get(task.declared.name, write_outputs))
+                play(name)
             visited[name] = None
 
         visited: dict[str, None] = {}
@@ -108,6 +115,11 @@ class Desk:
 
     def _play(self, task: Task, play: Play) -> None:
         evidence, before = self.evidence, self.evidence.facts(task.name)
+        trace = evidence.trace(task.name)
+        for output in task.outputs if trace is not None else ():
+            for path in trace.outputs if output.kind == "glob" and trace is not None else ():
+                if covers(output.path, "glob", path):
+                    self.files.remove(path)
         play(self, task)
         made = [path for output in task.outputs for path in self._made(output.path, output.kind)]
         evidence.changed(made)

@@ -122,9 +122,9 @@ class Evidence:
         unsettled_tasks = self._concrete(pending)
         inputs: dict[str, str] = {}
         unsettled: set[str] = set()
-        resolved = self.resolve(task)
+        resolved = self.resolve(task, unsettled_tasks)
         for path, check in self._all_inputs(task, resolved, trace):
-            if unsettled_tasks and self._is_unsettled(path, unsettled_tasks):
+            if pending and self._is_unsettled(path, unsettled_tasks):
                 unsettled.add(path)
             else:
                 inputs[path] = self.input_digest(path, check)
@@ -139,22 +139,27 @@ class Evidence:
             forced=forced,
         )
 
-    def resolve(self, task: Task) -> list[Resolved]:
-        """The declared inputs as paths, in order: globs matched, lists read, without duplicates and own outputs."""
+    def resolve(self, task: Task, unsettled: frozenset[str] = frozenset()) -> list[Resolved]:
+        """The declared inputs as paths, in order: globs matched, lists read, without duplicates and own outputs.
+
+        A list that one of the `unsettled` tasks makes may yet come to name something else, and so names nothing.
+        """
         if all(entry.kind == "path" for entry in task.inputs):
             return [Resolved(entry.path, entry.name, entry.check) for entry in task.inputs]
         is_excluded = excluding([entry.path for entry in task.inputs if entry.kind == "exclude"])
         found: dict[str, Resolved] = {}
         for entry in task.inputs:
-            for path in self._entry_paths(task, entry.kind, entry.path):
+            for path in self._entry_paths(task, entry.kind, entry.path, unsettled):
                 if entry.kind != "path" and is_excluded(path):
                     continue
                 found.setdefault(path, Resolved(path, entry.name, entry.check))
         return list(found.values())
 
-    def _entry_paths(self, task: Task, kind: str, path: str) -> Iterable[str]:
+    def _entry_paths(self, task: Task, kind: str, path: str, unsettled: frozenset[str]) -> Iterable[str]:
         match kind:
             case "path":
+                return (path,)
+            case "lines" if unsettled and self._is_unsettled(path, unsettled):
                 return (path,)
             case "lines":
                 return (path, *self.listed(path))
@@ -262,7 +267,10 @@ class Evidence:
         return frozenset(task.name for name in pending for task in self.graph.members(name))
 
     def _is_unsettled(self, path: str, tasks: frozenset[str]) -> bool:
-        return any(name in tasks for name in self.graph.behind_path(path))
+        """May one of these tasks, or a fan-out whose instances are not known yet, still make this path otherwise?"""
+        if any(name in tasks for name in self.graph.behind_path(path)):
+            return True
+        return bool(self.graph.fanouts) and self.graph.producer(path) in self.graph.fanouts
 
     # -- outputs -----------------------------------------------------------------------------------------------
 
