@@ -23,6 +23,7 @@ from flowmake.workspace import RunOptions, View, Workspace, check
 from flowmake.world import snapshot
 
 Status = Literal["succeeded", "failed", "interrupted", "nothing_to_do"]
+NAMED = 5
 RAN = ("succeeded", "failed", "timed_out", "interrupted")
 
 
@@ -104,7 +105,7 @@ class Run:
             return []
         last = view.store.runs(1)
         failed = bool(last) and last[0].status != "succeeded"
-        return [wiring.hooks(flow, hooks, workspace.environ, self._say, failed)]
+        return [wiring.hooks(flow, hooks, workspace.environ, self._complain, failed)]
 
     # -- the run itself ----------------------------------------------------------------------------------------
 
@@ -166,7 +167,8 @@ class Run:
     def _finish(self, view: View, demand: Demand, outcome: Outcome) -> RunFinished:
         status, exit_code = _verdict(outcome)
         self._ran = {name for name, state in outcome.states.items() if state is not State.FRESH}
-        orphans = upkeep.note_orphans(self._workspace, view, remove=status in ("succeeded", "nothing_to_do"))
+        if self._workspace.flow.remove_orphans and not exit_code:
+            self._remove_orphans(view)
         now = self._clock.now()
         finished = RunFinished(
             time=now,
@@ -176,7 +178,7 @@ class Run:
             counts=outcome.counts,
             seconds=now - self._started,
             total=sum(outcome.counts.values()),
-            orphans=orphans,
+            orphans=upkeep.note_orphans(view),
         )
         if any(outcome.counts.get(kind) for kind in RAN):
             record = self._record(demand, finished=now, status=status, exit_code=exit_code, counts=outcome.counts)
@@ -184,6 +186,13 @@ class Run:
         view.store.flush()
         self._emit(finished)
         return finished
+
+    def _remove_orphans(self, view: View) -> None:
+        removed = upkeep.remove_orphans(self._workspace, view)
+        if removed:
+            names = ", ".join(f"`{path}`" for path in removed[:NAMED])
+            more = f" and {len(removed) - NAMED} more" if len(removed) > NAMED else ""
+            self._say(f"removed what no task makes any more: {names}{more}", "info")
 
     # -- books -------------------------------------------------------------------------------------------------
 
@@ -238,8 +247,12 @@ class Run:
         for observer in self._observers:
             observer.on_tick(now)
 
-    def _say(self, text: str) -> None:
-        self._emit(Notice(time=self._clock.now(), run=self._id, text=text, level="warning"))
+    def _say(self, text: str, level: Literal["info", "warning", "error"] = "warning") -> None:
+        self._emit(Notice(time=self._clock.now(), run=self._id, text=text, level=level))
+
+    def _complain(self, text: str) -> None:
+        """Say what went wrong beside the tasks, to those as well who only want to hear of failures."""
+        self._say(text, "error")
 
 
 def _check_executors(view: View, names: Iterable[str], override: str) -> None:

@@ -145,15 +145,19 @@ def find_orphans(view: View) -> list[str]:
     return sorted(path for path in view.store.made() if view.graph.is_leftover(path))
 
 
-def note_orphans(workspace: Workspace, view: View, *, remove: bool) -> tuple[str, ...]:
-    """Orphans that were not named yet; with `remove`, and where the flow says so, they are deleted."""
-    orphans = find_orphans(view)
-    if remove and workspace.flow.remove_orphans:
-        made = view.store.made()
-        doomed = [path for path in orphans if not _why_kept(workspace, view, path, made[path])]
+def remove_orphans(workspace: Workspace, view: View) -> list[str]:
+    """Delete the orphans that are safe to delete; returns them."""
+    made = view.store.made()
+    doomed = [path for path in find_orphans(view) if not _why_kept(workspace, view, path, made[path])]
+    if doomed:
         _remove_all(workspace, doomed)
         _forget(view, doomed)
-        orphans = [path for path in orphans if path not in doomed]
+    return doomed
+
+
+def note_orphans(view: View) -> tuple[str, ...]:
+    """Orphans that people were not told of yet, and are now."""
+    orphans = find_orphans(view)
     known = view.store.named_orphans()
     if known != set(orphans):
         view.store.name_orphans(orphans)

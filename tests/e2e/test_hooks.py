@@ -64,7 +64,7 @@ def test_a_failing_hook_is_reported_and_changes_nothing(project: Any, command: s
     )
     done = project.run("run")
     assert (done.code, project.exists("finally")) == (0, True)
-    assert f"warning: hook `on_success` {report}\n" in done.stderr
+    assert f"error: hook `on_success` {report}\n" in done.stderr
     assert project.run("status", "--check").code == 0
 
 
@@ -88,3 +88,17 @@ def test_an_allowed_failure_is_no_failure_of_the_run(project: Any) -> None:
     )
     assert project.run("run").code == 0
     assert (project.exists("success"), project.exists("failure")) == (True, False)
+
+
+def test_a_failing_hook_is_reported_where_only_failures_are(project: Project) -> None:
+    """Under cron, what `on_failure` was to send would be missed otherwise."""
+    project.flowfile('[hooks]\non_success = "exit 9"\n[tasks.t]\nrun = "true"\n')
+    assert project.run("run", "-q").stderr == "error: hook `on_success` failed with exit code 9\n"
+
+
+def test_removed_orphans_are_named(project: Project) -> None:
+    project.flowfile('[tasks.t]\noutputs = ["a"]\nrun = "touch a"\n')
+    project.run("run")
+    project.flowfile('[flow]\nremove_orphans = true\n[tasks.t]\noutputs = ["b"]\nrun = "touch b"\n')
+    assert "removed what no task makes any more: `a`\n" in project.run("run").stderr
+    assert not project.exists("a")
