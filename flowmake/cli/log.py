@@ -1,4 +1,4 @@
-"""`flowmake log`: what tasks printed, as bytes, as they printed them. Reads records and logs, judges nothing."""
+"""`flowmake log`: what tasks printed, and which log is meant. Reads records and logs, judges nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from typing import IO, TYPE_CHECKING
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
@@ -17,11 +17,11 @@ from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
     from flowmake.build import Project
+    from flowmake.cli.tasklog import Printer
     from flowmake.core.ports import Store
 
 PAUSE = 0.1
 """Seconds between two looks at a log that may grow."""
-CHUNK = 1 << 16
 
 
 class Log(Struct, frozen=True):
@@ -55,7 +55,7 @@ def command(ctx: click.Context, task: str | None, run: str | None, follow: bool)
             raise UsageError(f"only one log can be followed, and this means {len(logs)}", "name one task")
         _follow(project, logs[0])
     else:
-        _print(logs)
+        _print(project, logs)
     return 0
 
 
@@ -83,38 +83,40 @@ def _is_of(name: str, task: str) -> bool:
     return name == task or name.startswith(task + "@")
 
 
-def _print(logs: list[Log]) -> None:
+def _print(project: Project, logs: list[Log]) -> None:
     """One log as it is; several with a heading each."""
     for index, log in enumerate(logs):
         if len(logs) > 1:
             sys.stdout.write(f"{chr(10) if index else ''}==> {log.task} <==\n")
         sys.stdout.flush()
-        with _open(log) as file:
-            _copy(file)
+        with _open(project, log) as printer:
+            printer.finish()
 
 
-def _open(log: Log) -> IO[bytes]:
+@contextmanager
+def _open(project: Project, log: Log) -> Iterator[Printer]:
+    from flowmake.cli.tasklog import Printer
     from flowmake.core.errors import StateError
 
     try:
-        return open(log.path, "rb")
+        file = open(log.path, "rb", buffering=0)  # noqa: SIM115 closed below
     except OSError as error:
         raise StateError(f"cannot read the log `{log.path}`: {error.strerror}") from error
-
-
-def _copy(file: IO[bytes]) -> None:
-    while chunk := file.read(CHUNK):
-        sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
+    with file:
+        yield Printer(file, project.secrets().as_bytes())
 
 
 def _follow(project: Project, log: Log) -> None:
     """Copy until the task is no longer running; asked before the last look, so that its end is not missed."""
-    with _open(log) as file:
+    from flowmake.cli.output import note
+
+    with _open(project, log) as printer:
         while _is_running(project, log):
-            _copy(file)
+            printer.print()
             time.sleep(PAUSE)
-        _copy(file)
+        if printer.was_shortened():
+            note("the log grew over its limit: without `-f`, `flowmake log` prints what was kept")
+        printer.finish()
 
 
 def _is_running(project: Project, log: Log) -> bool:

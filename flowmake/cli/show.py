@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 from flowmake.cli.options import flow_options, json_option, open_project, read_source, target_argument
 from flowmake.cli.table import help_of
 from flowmake.core.model import Retry
+from flowmake.core.secrets import MASK
 
 if TYPE_CHECKING:
     from flowmake.cli.documents import FileState, TaskShown
@@ -40,8 +41,8 @@ def command(ctx: click.Context, target: str, as_json: bool) -> int:
     names = dict.fromkeys(task.name for name in plan.targets for task in plan.graph.members(name))
     names = names or dict.fromkeys(plan.targets)
     running = project.is_running()
-    where = _Where(ctx)
-    tasks = [_shown(plan.judgements[name], plan, where, running=running) for name in names]
+    where, secrets = _Where(ctx), project.secrets()
+    tasks = [secrets.masked(_shown(plan.judgements[name], plan, where, running=running)) for name in names]
     if as_json:
         documents.write(documents.ShowDocument(tasks=tasks))
     else:
@@ -82,7 +83,7 @@ def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) ->
         outputs=states.outputs_of(judgement),
         upstream=list(graph.upstream(task.name)),
         downstream=_downstream(task, graph),
-        settings=_settings(declared),
+        settings=_settings(declared, graph.flow.secrets),
         status=states.status_of(judgement, running=running),
         declared=where(declared.place),
     )
@@ -96,13 +97,16 @@ def _downstream(task: Task, graph: Graph) -> list[str]:
     return [name for name in dict.fromkeys(found) if name != own]
 
 
-def _settings(declared: Declaration) -> dict[str, Any]:
+def _settings(declared: Declaration, secrets: Sequence[str]) -> dict[str, Any]:
     """The fields that are not as they would be by themselves."""
     from flowmake.core.model import Declaration
 
     usual = Declaration(declared.name, declared.place)
     values = {name: getattr(declared, name) for name in declared.__struct_fields__ if name not in TOLD_APART}
-    return {name: _plain(value) for name, value in values.items() if value != getattr(usual, name)}
+    found = {name: _plain(value) for name, value in values.items() if value != getattr(usual, name)}
+    if "env" in found:
+        found["env"] = {name: MASK if name in secrets else value for name, value in found["env"].items()}
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -172,5 +176,7 @@ def _fields(reason: Any) -> dict[str, Any]:
 
 def _field(title: str, values: list[str]) -> Iterator[str]:
     """`title  value`, further values below the first; nothing at all without values."""
+    from flowmake.core.text import safe_line
+
     for index, value in enumerate(values):
-        yield f"  {title if index == 0 else '':<11}{value}"
+        yield f"  {title if index == 0 else '':<11}{safe_line(value)}"

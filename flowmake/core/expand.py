@@ -47,7 +47,7 @@ def concrete(declaration: Declaration, keys: Mapping[str, Any], flow: Flow) -> T
 
 def group(declaration: Declaration, members: tuple[str, ...], flow: Flow) -> Task:
     """The name that stands for all instances of a declaration; its description has `…` where they differ."""
-    known = flow_context(flow) | {"task": {"name": declaration.name}, "env": {**flow.env, **declaration.env}}
+    known = flow_context(flow) | {"task": {"name": declaration.name}, "env": _variables(declaration, flow)}
     varying: dict[str, Any] = dict.fromkeys(templates.names(declaration.description), "…")
     try:
         place = declaration.place.at("description")
@@ -119,7 +119,7 @@ class _Expander:
     def __init__(self, declaration: Declaration, flow: Flow) -> None:
         self._declared = declaration
         self._context = flow_context(flow)
-        self._env = self._context["env"] = {**flow.env, **declaration.env}
+        self._env = self._context["env"] = _variables(declaration, flow)
         self._env_varies = any(map(templates.has_template, self._env.values()))
         self._fixed_resources: dict[str, int] | None = None
         place = declaration.place
@@ -181,6 +181,16 @@ class _Expander:
         if all(isinstance(value, int) for value in self._declared.resources.values()):
             self._fixed_resources = found
         return found
+
+
+def _variables(declaration: Declaration, flow: Flow) -> dict[str, str]:
+    """The variables set for the command; names and descriptions have digests in place of secret ones."""
+    variables = {**flow.env, **declaration.env}
+    if flow.secrets:
+        from flowmake.core.secrets import digest
+
+        variables |= {name: digest(name, variables[name]) for name in flow.secrets if name in variables}
+    return variables
 
 
 def _text(entry: Input | Output | str) -> str:

@@ -15,8 +15,8 @@ from flowmake.core.model import Flow
 MASK = "***"
 SHORTEST = 6
 """Characters of a dotenv value from which on it is masked in text: `1` or `true` would garble everything."""
-_PLAIN = frozenset({"task", "run", "log", "outputs", "status", "verdict"})
-"""Fields of events that programs go by: names, paths and words."""
+_PLAIN = frozenset({"task", "run", "log", "path", "status", "verdict"})
+"""Texts that programs go by: names, paths and words."""
 
 S = TypeVar("S", bound=Struct)
 
@@ -53,8 +53,9 @@ class Secrets:
         """A struct with its texts masked; names of tasks and paths of outputs stay, since programs go by them."""
         if self._pattern is None:
             return event
-        values = {name: getattr(event, name) for name in event.__struct_fields__ if name not in _PLAIN}
-        return structs.replace(event, **{name: self.deep(value) for name, value in values.items()})
+        values = {name: getattr(event, name) for name in event.__struct_fields__}
+        found = {n: self.deep(value) for n, value in values.items() if n not in _PLAIN or not isinstance(value, str)}
+        return structs.replace(event, **found)
 
     def deep(self, value: Any) -> Any:
         """`mask` for all texts in tables and lists."""
@@ -63,6 +64,8 @@ class Secrets:
                 return self.mask(value)
             case tuple() | list():
                 return type(value)(self.deep(item) for item in value)
+            case Struct():
+                return self.masked(value)
             case dict():
                 return {key: self.deep(item) for key, item in value.items()}
             case _:
