@@ -111,8 +111,10 @@ def _path_target(graph: Graph, target: str, here: str) -> str:
     for path in dict.fromkeys((normalise(here + target), normalise(target), normalise(target.removeprefix(root)))):
         if (producer := graph.producer(path)) is not None:
             return producer
+    instance = next((name for name in graph.tasks if name.endswith(f"@{target}")), None)
     known = [*graph.tasks, *graph.outputs.files, *graph.outputs.directories]
-    raise UsageError(f"no task is called `{target}`, and none makes such a path", nearest(target, known))
+    hint = f"did you mean `{instance}`?" if instance else nearest(target, known)
+    raise UsageError(f"no task is called `{target}`, and none makes such a path", hint)
 
 
 def preview(graph: Graph, evidence: Evidence, demand: Demand) -> Plan:

@@ -335,7 +335,7 @@ class Scheduler:
             self._settle_unrun(name, State.SKIPPED)
             self._stopping = True
             return False
-        self._settle_unrun(name, State.FAILED, "not confirmed")
+        self._settle_unrun(name, State.FAILED, "not confirmed (`--yes` confirms)")
         return False
 
     # -- running → settled -------------------------------------------------------------------------------------

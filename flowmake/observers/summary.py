@@ -89,6 +89,8 @@ def nothing_to_do(total: int) -> str:
 
 
 def _all_fresh(total: int) -> str:
+    if not total:
+        return "there are no tasks"
     return "the task is fresh" if total == 1 else f"all {counted(total, 'task')} are fresh"
 
 

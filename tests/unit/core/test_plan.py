@@ -111,6 +111,7 @@ def test_a_foreach_whose_instances_are_all_needed_is_no_default() -> None:
 @pytest.mark.parametrize(
     ("target", "message", "hint"),
     [
+        ("oslo", "no task is called `oslo`, and none makes such a path", "did you mean `fetch@oslo`?"),
         ("reprot", "no task is called `reprot`, and none makes such a path", "did you mean `report`?"),
         (
             "raw/olso.csv",
@@ -327,6 +328,39 @@ def test_a_list_that_is_made_again_may_name_something_else() -> None:
     assert desk.run("pack", plays={"choose": copy}) == ["choose", "make@b", "pack"]
     desk.files.write("b", "edited")
     assert verdicts(desk, "pack") == {"choose": "fresh", "make@b": "stale", "pack": "waiting"}
+
+
+def test_what_a_list_held_before_it_is_made_again_decides_nothing() -> None:
+    text = """
+    [tasks.choose]
+    inputs = ["wish"]
+    outputs = ["list"]
+    run = "x"
+    [tasks.pack]
+    inputs = [{ lines = "list" }]
+    outputs = ["packed"]
+    run = "x"
+    """
+    desk = Desk(text, {"wish": "a"})
+
+    def copy(desk: Desk, task: object) -> None:
+        desk.files.write("list", desk.files.text("wish"))
+
+    desk.run(plays={"choose": copy})
+    desk.files.write("list", "harmed")
+    assert verdicts(desk) == {"choose": "stale", "pack": "waiting"}
+    assert desk.run(plays={"choose": copy}) == ["choose"]
+
+
+def test_what_a_fan_out_may_no_longer_make_decides_nothing() -> None:
+    """The result of an instance that is gone is a leftover, but only the next expansion can tell."""
+    desk = Desk(FANS, {"src": "1 2"})
+    desk.run(plays={"split": split})
+    desk.files.write("src", "1")
+    assert desk.run(plays={"split": split}) == ["split", "all", "glob"]
+    desk.files.remove("parts/1")
+    assert verdicts(desk) == {"split": "stale", "each": "waiting", "all": "waiting", "glob": "waiting"}
+    assert desk.run(plays={"split": split}) == ["split"]
 
 
 EDITS = ["src", "other", "a", "b", "c"]
