@@ -16,6 +16,7 @@ from flowmake.views.report.page import Past, TaskPage
 if TYPE_CHECKING:
     from flowmake.core.plan import Judgement
     from flowmake.views.reasons import Line
+    from flowmake.views.timeline import Span
     from flowmake.world.state import StateDir
 
 _FILES_SHOWN = 100
@@ -34,6 +35,8 @@ class TaskPages:
         self.numbers = {name: index for index, name in enumerate(account.names)}
         self._files: dict[tuple[str, str], int] = {}
         self._critical = set(account.critical)
+        self._first: dict[str, Span] = {span.task: span for span in reversed(account.spans)}
+        self._last: dict[str, Span] = {span.task: span for span in account.spans}
         self._log_room = _share(_LOGS, len(self.numbers))
         self._command_room = _share(_COMMANDS, len(self.numbers))
 
@@ -93,14 +96,13 @@ class TaskPages:
         if (record := account.records.get(name)) is not None:
             return {field: getattr(record, field) for field in ("status", "attempt", "seconds", "exit_code", "signal")}
         if (started := account.started.get(name)) is not None:
-            seconds = max((span.seconds for span in account.spans if span.task == name), default=0.0)
-            status = "running" if account.running else "interrupted"
-            return {"status": status, "attempt": started["attempt"], "seconds": seconds}
+            last = self._last[name]
+            return {"status": last.status, "attempt": started["attempt"], "seconds": last.seconds}
         return {}
 
     def _started(self, name: str) -> float | None:
-        spans = [span for span in self._account.spans if span.task == name]
-        return round(max(spans[0].start - self._account.run.started, 0.0), 3) if spans else None
+        first = self._first.get(name)
+        return round(max(first.start - self._account.run.started, 0.0), 3) if first is not None else None
 
     def _command(self, name: str, judgement: Judgement | None) -> str:
         """What ran in this run, else what ran last, else what would run."""

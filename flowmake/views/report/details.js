@@ -5,8 +5,8 @@ class Details {
   constructor(closed) {
     this.closed = closed;
     this.panel = byId("details");
-    /** @type {Element | null} */
-    this.back = null;
+    /** Finds what had the focus before; the element itself may have been drawn anew. */
+    this.back = "";
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this.panel.hidden) this.close();
     });
@@ -16,12 +16,13 @@ class Details {
     this.panel.hidden = true;
     document.body.classList.remove("with-details");
     this.closed();
-    if (this.back instanceof HTMLElement || this.back instanceof SVGElement) this.back.focus({ preventScroll: true });
+    const back = /** @type {HTMLElement | null} */ (this.back ? document.querySelector(this.back) : null);
+    back?.focus({ preventScroll: true });
   }
 
   /** @param {string} title @param {(Node | string)[]} parts */
   open(title, parts) {
-    if (this.panel.hidden) this.back = document.activeElement;
+    if (this.panel.hidden) this.back = selectorOf(document.activeElement);
     const button = html("button", { type: "button", "aria-label": "Close" }, "✕");
     button.addEventListener("click", () => this.close());
     this.panel.replaceChildren(html("div", { class: "bar" }, html("h2", { id: "details-title" }, title), button), ...parts);
@@ -55,6 +56,13 @@ class Details {
       section("Comes before", list(page.tasks.flatMap((other, number) => (other.upstream?.includes(index) ? [number] : [])).map(withStatus))),
     ]);
   }
+}
+
+/** How to find an element again that can open the panel. @param {Element | null} element */
+function selectorOf(element) {
+  const name = ["data-box", "data-span", "data-task"].find((attribute) => element?.hasAttribute(attribute));
+  if (name) return `main [${name}="${element?.getAttribute(name)}"]`;
+  return element?.id ? `#${element.id}` : "";
 }
 
 /** A heading with something below; nothing if there is nothing. @param {string} title @param {Node | string} content */

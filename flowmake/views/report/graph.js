@@ -4,7 +4,7 @@
 const MOST_BOXES = 500;
 const BOX_HEIGHT = 30;
 const MOST_ZOOM = 2.5;
-const READABLE = 0.62;
+const READABLE = 0.6;
 
 class Graph {
   /** @param {App} app */
@@ -17,8 +17,18 @@ class Graph {
     /** @type {Map<number, {x: number, y: number}>} */
     this.pointers = new Map();
     this.moved = false;
-    this.root = /** @type {unknown} */ (byId("drawing"));
-    this.svg = /** @type {SVGSVGElement} */ (this.root);
+    this.smallest = 0.1;
+    /** Nobody has moved it since all of it was brought into view. */
+    this.fitted = false;
+    this.waiting = 0;
+    /** The tasks that each box stands for. @type {number[][]} */
+    this.members = [];
+    /** The most notable status among them. @type {string[]} */
+    this.statuses = [];
+    /** The box of each task. @type {Map<number, number>} */
+    this.boxOf = new Map();
+    const root = /** @type {unknown} */ (byId("drawing"));
+    this.svg = /** @type {SVGSVGElement} */ (root);
     this.layer = svg("g");
     this.lines = svg("g");
     this.near = svg("g");
@@ -49,9 +59,8 @@ class Graph {
     this.near.replaceChildren();
     this.members = this.drawing.boxes.map((box) => box.tasks.map((name) => numberOf.get(name) ?? -1).filter((i) => i >= 0));
     this.statuses = this.members.map((tasks) => ORDER.find((status) => tasks.some((i) => (page.tasks[i].status ?? "") === status)) ?? "");
-    /** @type {Map<number, number>} */
     this.boxOf = new Map(this.members.flatMap((tasks, box) => tasks.map((task) => /** @type {[number, number]} */ ([task, box]))));
-    const chain = page.critical.map((task) => this.boxOf?.get(task));
+    const chain = page.critical.map((task) => this.boxOf.get(task));
     const links = new Set(chain.slice(1).map((box, index) => `${chain[index]} ${box}`));
     const critical = (/** @type {Line} */ line) => links.has(`${line.tail} ${line.head}`);
     const plain = this.drawing.lines.filter((line) => !critical(line));
@@ -59,11 +68,12 @@ class Graph {
     this.drawLines(this.lines, "", plain.filter((line) => line.kind !== "order"));
     this.drawLines(this.lines, "critical", this.drawing.lines.filter(critical));
     this.fit();
+    if (this.view.scale < READABLE) this.begin();
   }
 
   /** @param {number} box */
   isCritical(box) {
-    return (this.members ?? [])[box].some((task) => page.tasks[task].critical);
+    return this.members[box].some((task) => page.tasks[task].critical);
   }
 
   /** However many lines: one path, and one for their heads. @param {SVGGElement} into @param {string} kind @param {Line[]} lines */
@@ -84,7 +94,17 @@ class Graph {
     into.append(svg("path", { class: `edges ${kind}`, d: path }), svg("path", { class: `heads ${kind}`, d: heads }));
   }
 
-  /** All of it if that can be read, else its beginning. */
+  /** Where a graph that is too large to be read as a whole is first looked at: what failed, else what took longest. */
+  begin() {
+    const failed = this.statuses.findIndex((status) => status === "failed" || status === "timed_out");
+    const first = failed >= 0 ? failed : this.drawing.boxes.findIndex((_, index) => this.isCritical(index));
+    const { x, y } = this.drawing.boxes[Math.max(first, 0)];
+    const { width, height } = this.svg.getBoundingClientRect();
+    this.fitted = false;
+    this.move({ x: width / 3 - x * READABLE, y: height / 2 - y * READABLE, scale: READABLE });
+  }
+
+  /** All of it. */
   fit() {
     const boxes = this.drawing.boxes;
     if (!boxes.length) return;
@@ -99,11 +119,16 @@ class Graph {
     }
     const { width, height } = this.svg.getBoundingClientRect();
     const whole = Math.min(width / (right - left), height / (bottom - top), 1.25);
-    const scale = boxes.length > MOST_BOXES ? whole : Math.max(whole, READABLE);
-    const middle = (/** @type {number} */ room, /** @type {number} */ low, /** @type {number} */ high) => room / 2 - (scale * (low + high)) / 2;
-    const x = (right - left) * scale > width ? -left * scale : middle(width, left, right);
     this.smallest = Math.min(whole, 0.3);
-    this.move({ x, y: middle(height, top, bottom), scale });
+    this.move({ x: width / 2 - (whole * (left + right)) / 2, y: height / 2 - (whole * (top + bottom)) / 2, scale: whole });
+    this.fitted = true;
+  }
+
+  /** All of it is still in view if it was, and so is what is selected. */
+  resize() {
+    if (this.fitted) this.fit();
+    else this.move(this.view);
+    if (this.selected >= 0) this.reveal(this.selected);
   }
 
   /** @param {{x: number, y: number, scale: number}} view */
@@ -122,8 +147,9 @@ class Graph {
   zoom(factor, at) {
     const area = this.svg.getBoundingClientRect();
     const point = at ? { x: at.x - area.left, y: at.y - area.top } : { x: area.width / 2, y: area.height / 2 };
-    const scale = Math.min(Math.max(this.view.scale * factor, this.smallest ?? 0.1), MOST_ZOOM);
+    const scale = Math.min(Math.max(this.view.scale * factor, this.smallest), MOST_ZOOM);
     const grown = scale / this.view.scale;
+    this.fitted = false;
     this.move({ x: point.x - (point.x - this.view.x) * grown, y: point.y - (point.y - this.view.y) * grown, scale });
   }
 
@@ -132,11 +158,12 @@ class Graph {
     const { width, height } = this.svg.getBoundingClientRect();
     const { x, y, scale } = this.view;
     const visible = [];
+    const all = this.drawing.boxes.length <= MOST_BOXES;
     for (const [index, box] of this.drawing.boxes.entries()) {
       const across = box.x * scale + x;
       const down = box.y * scale + y;
       const reach = (box.w / 2) * scale;
-      if (across + reach > 0 && across - reach < width && down + 20 > 0 && down - 20 < height) visible.push(index);
+      if (all || (across + reach > 0 && across - reach < width && down + 20 > 0 && down - 20 < height)) visible.push(index);
     }
     const single = new Set(visible.length > MOST_BOXES ? [] : visible);
     single.add(this.current);
@@ -158,7 +185,7 @@ class Graph {
     const paths = new Map();
     for (const index of boxes) {
       const { x, y, w } = this.drawing.boxes[index];
-      const kind = `blocks ${classOf((this.statuses ?? [])[index])}${this.isFound(index) ? "" : " dim"}`;
+      const kind = `blocks ${classOf(this.statuses[index])}${this.isFound(index) ? "" : " dim"}`;
       paths.set(kind, `${paths.get(kind) ?? ""}M${x - w / 2} ${y - BOX_HEIGHT / 2}h${w}v${BOX_HEIGHT}h${-w}z`);
     }
     return [...paths].map(([kind, d]) => svg("path", { class: kind, d }));
@@ -166,14 +193,14 @@ class Graph {
 
   /** @param {number} index */
   isFound(index) {
-    const tasks = (this.members ?? [])[index];
+    const tasks = this.members[index];
     return !tasks.length || tasks.some((task) => this.app.matches(task));
   }
 
   /** @param {number} index */
   element(index) {
     const box = this.drawing.boxes[index];
-    const status = (this.statuses ?? [])[index];
+    const status = this.statuses[index];
     const classes = ["node", classOf(status), box.kind];
     if (this.isCritical(index)) classes.push("critical");
     if (!this.isFound(index)) classes.push("dim");
@@ -199,7 +226,7 @@ class Graph {
   /** @param {number} index */
   label(index) {
     const box = this.drawing.boxes[index];
-    const tasks = (this.members ?? [])[index];
+    const tasks = this.members[index];
     if (tasks.length === 1 && box.kind === "task") return summary(page.tasks[tasks[0]]);
     if (box.known === false) return `${box.name}: its instances are not known before what they are made from is there`;
     if (!tasks.length) return `${box.name}: a name for what it needs`;
@@ -209,7 +236,7 @@ class Graph {
 
   /** Marks the box of a task and brings it into view; -1 for none. @param {number} task */
   select(task) {
-    this.mark((this.boxOf ?? new Map()).get(task) ?? -1);
+    this.mark(this.boxOf.get(task) ?? -1);
   }
 
   /** @param {number} index */
@@ -238,7 +265,7 @@ class Graph {
 
   /** @param {number} index */
   open(index) {
-    const tasks = (this.members ?? [])[index];
+    const tasks = this.members[index];
     if (this.drawing.boxes[index].kind === "task" && tasks.length === 1) this.app.select(tasks[0]);
     else {
       this.mark(index);
@@ -288,7 +315,7 @@ class Graph {
     area.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     area.addEventListener("keydown", (event) => this.key(event));
     area.addEventListener("focusout", () => tip(""));
-    new ResizeObserver(() => this.move(this.view)).observe(area);
+    new ResizeObserver(() => this.resize()).observe(area);
     byId("graph-in").addEventListener("click", () => this.zoom(1.4));
     byId("graph-out").addEventListener("click", () => this.zoom(1 / 1.4));
     byId("graph-fit").addEventListener("click", () => this.fit());
@@ -320,6 +347,7 @@ class Graph {
       const grown = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(Math.hypot(before.x - other.x, before.y - other.y), 1);
       this.zoom(grown, { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
     } else {
+      this.fitted = false;
       this.move({ ...this.view, x: this.view.x + now.x - before.x, y: this.view.y + now.y - before.y });
     }
   }

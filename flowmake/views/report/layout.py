@@ -18,7 +18,9 @@ _NARROW, _USUAL, _WIDE, _WIDEST = 4.2, 7.6, 9.3, 12.6
 """Pixels of characters; only browsers know exactly, so those of a wide font are reckoned with."""
 _AROUND = 40.0
 """Pixels beside the label: the sign of the status and the margins."""
-_COLUMN_GAP, _ROW_GAP = 60.0, 14.0
+_COLUMN_GAP, _ROW_GAP, _FOLD_GAP = 60.0, 14.0, 24.0
+_TALLEST = 40
+"""Rows; a column of more is folded into several side by side."""
 _MOST_NODES, _MOST_EDGES = 1_200, 4_000
 """Beyond, Graphviz takes longer than anybody wants to wait for a page."""
 _INCH = 72.0
@@ -152,10 +154,13 @@ def _columns(picture: Picture, numbers: dict[tuple[bool, str], int]) -> Places:
     for column in _ranks(upstream):
         heights = {number: _mean([places[u][1] for u in upstream[number] if u in places]) for number in column}
         column.sort(key=lambda number: (heights[number], number))
-        widest = max(widths[number] for number in column)
-        for row, number in enumerate(column):
-            places[number] = left + widest / 2, (row - (len(column) - 1) / 2) * (HEIGHT + _ROW_GAP)
-        left += widest + _COLUMN_GAP
+        for start in range(0, len(column), _TALLEST):
+            fold = column[start : start + _TALLEST]
+            widest = max(widths[number] for number in fold)
+            for row, number in enumerate(fold):
+                places[number] = left + widest / 2, (row - (len(fold) - 1) / 2) * (HEIGHT + _ROW_GAP)
+            left += widest + _FOLD_GAP
+        left += _COLUMN_GAP - _FOLD_GAP
     return places
 
 

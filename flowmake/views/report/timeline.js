@@ -12,6 +12,9 @@ class Timeline {
   constructor(app) {
     this.app = app;
     this.scale = 1;
+    this.width = 1;
+    /** @type {Map<number, SVGGElement>} */
+    this.elements = new Map();
     this.selected = -1;
     this.current = 0;
     this.end = Math.max(page.run.seconds ?? 0, ...page.spans.map((span) => span.end), 0.05);
@@ -32,7 +35,7 @@ class Timeline {
 
   /** @param {number} seconds */
   x(seconds) {
-    return LEFT + (seconds / this.end) * ((this.width ?? 1) - LEFT - 12);
+    return LEFT + (seconds / this.end) * (this.width - LEFT - 12);
   }
 
   draw() {
@@ -45,7 +48,6 @@ class Timeline {
     if (this.selected >= 0) drawn.add(this.selected);
     const spans = svg("g", { class: "spans" });
     spans.append(...this.paths(page.spans.map((_, index) => index).filter((index) => !drawn.has(index))));
-    /** @type {Map<number, SVGGElement>} */
     this.elements = new Map([...drawn].map((index) => [index, this.element(index)]));
     spans.append(...this.elements.values());
     this.svg.replaceChildren(...this.background(height), spans);
@@ -57,7 +59,7 @@ class Timeline {
     const parts = [];
     for (let lane = 0; lane < this.lanes; lane++) {
       const y = AXIS_HEIGHT + lane * LANE_HEIGHT;
-      parts.push(svg("rect", { class: "lane", x: LEFT, y: y + 1, width: (this.width ?? 1) - LEFT - 12, height: LANE_HEIGHT - 2, rx: 4 }));
+      parts.push(svg("rect", { class: "lane", x: LEFT, y: y + 1, width: this.width - LEFT - 12, height: LANE_HEIGHT - 2, rx: 4 }));
       parts.push(svg("text", { class: "axis", x: LEFT - 8, y: y + LANE_HEIGHT / 2, "text-anchor": "end" }, String(lane + 1)));
     }
     const step = this.tick();
@@ -71,7 +73,7 @@ class Timeline {
 
   /** Seconds between two lines of the axis: a round number, with room for the text. */
   tick() {
-    const least = (this.end * 80) / Math.max((this.width ?? 1) - LEFT, 1);
+    const least = (this.end * 80) / Math.max(this.width - LEFT, 1);
     const round = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200];
     return round.find((step) => step >= least) ?? Math.ceil(least / 86400) * 86400;
   }
@@ -146,10 +148,10 @@ class Timeline {
 
   /** @param {number} factor */
   zoom(factor) {
-    const middle = (this.frame.scrollLeft + this.frame.clientWidth / 2) / (this.width ?? 1);
+    const middle = (this.frame.scrollLeft + this.frame.clientWidth / 2) / this.width;
     this.scale = factor ? Math.min(Math.max(this.scale * factor, 1), 64) : 1;
     this.draw();
-    this.frame.scrollLeft = middle * (this.width ?? 1) - this.frame.clientWidth / 2;
+    this.frame.scrollLeft = middle * this.width - this.frame.clientWidth / 2;
   }
 
   /** The span under an event. @param {Event} event */
@@ -198,8 +200,7 @@ class Timeline {
   go(index) {
     this.current = Math.min(Math.max(index, 0), page.spans.length - 1);
     this.draw();
-    const element = this.elements?.get(this.current);
-    element?.focus();
+    this.elements.get(this.current)?.focus();
   }
 }
 
