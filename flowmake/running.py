@@ -16,7 +16,8 @@ from flowmake.core.plan import Demand, needed
 from flowmake.core.ports import Observer
 from flowmake.engine.attempts import Attempts, Session
 from flowmake.engine.limits import Limits
-from flowmake.engine.scheduler import Outcome, Policy, Scheduler
+from flowmake.engine.policy import Outcome, Policy
+from flowmake.engine.scheduler import Scheduler
 from flowmake.engine.states import State
 from flowmake.shortcut import Invocation, Sight, remember
 from flowmake.workspace import RunOptions, View, Workspace, check

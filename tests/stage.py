@@ -16,7 +16,8 @@ from flowmake.core.plan import Demand, resolve_targets
 from flowmake.core.ports import Work
 from flowmake.engine.attempts import Attempts, Session
 from flowmake.engine.limits import Limits
-from flowmake.engine.scheduler import Outcome, Policy, Scheduler
+from flowmake.engine.policy import Outcome, Policy
+from flowmake.engine.scheduler import Scheduler
 from flowmake.wiring import DiskSources
 from flowmake.world.files import DiskFiles
 from tests.fakes import FakeClock, FakeExecutor, FakeStore

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -18,53 +16,11 @@ from flowmake.core.ports import Ended, Executor
 from flowmake.core.staleness import Facts, Stale, judge
 from flowmake.engine.attempts import Attempts, Result, Running, Session
 from flowmake.engine.limits import Claim, Limits
+from flowmake.engine.policy import Outcome, Policy, Signals, Slots
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.states import GOOD, SETTLED, State
 from flowmake.engine.temps import Temps
-
-
-class Signals(Protocol):
-    """Signals received so far: the number of the first one (0: none), and how many came."""
-
-    first: int
-    count: int
-
-
-class Slots(Protocol):
-    """Job tokens shared with other programs; a running task holds one for each of its cores."""
-
-    def acquire(self, n: int = 1) -> bool: ...
-
-    def release(self, n: int = 1) -> None: ...
-
-    def fds(self) -> Sequence[int]: ...
-
-
-class Policy(Struct, frozen=True):
-    """How to go on when something fails, and how long to wait. Times in seconds.
-
-    `grace` lies between TERM and KILL; `tick` is how often observers are called while waiting.
-    """
-
-    keep_going: bool = False
-    fail_fast: bool = False
-    deadline: float | None = None
-    grace: float = 10.0
-    tick: float = 1.0
-
-
-class Outcome(Struct, frozen=True):
-    """What a run came to: `counts` by task status, the tasks that failed and were not allowed to, the ending signal.
-
-    Tasks that were stopped while others failed, time was up or a signal came are not among `failed`.
-    """
-
-    counts: dict[str, int]
-    failed: tuple[str, ...]
-    only_timeouts: bool
-    signal: int
-    deadline_passed: bool
-    states: dict[str, State]
+from flowmake.engine.timers import Timers
 
 
 class _Retry(Struct, frozen=True):
@@ -109,8 +65,7 @@ class Scheduler:
         self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._timer_count = 0
+        self._timers = Timers(session.clock)
         self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
         self._temps = Temps(evidence, session.root)
@@ -132,10 +87,10 @@ class Scheduler:
         """Bring what was prepared up to date, or as far as failures allow."""
         clock, session = self._session.clock, self._session
         if self._policy.deadline is not None:
-            self._after(self._policy.deadline, self._pass_deadline)
+            self._timers.after(self._policy.deadline, self._pass_deadline)
         while True:
             self._heed_signals()
-            self._fire_timers()
+            self._timers.fire()
             self._consider_due()
             if self._is_signalled():
                 continue
@@ -155,11 +110,8 @@ class Scheduler:
         if self._schedule.due:
             return
         clock = self._session.clock
-        timeout = self._policy.tick
-        if self._timers:
-            timeout = max(0.0, min(timeout, self._timers[0][0] - clock.monotonic()))
         fds = [fd for executor in self._executors() for fd in executor.fds()]
-        clock.wait([*fds, *self._slots.fds()], timeout)
+        clock.wait([*fds, *self._slots.fds()], self._timers.until_next(self._policy.tick))
 
     def _executors(self) -> Iterable[Executor]:
         return self._session.executors.values()
@@ -318,7 +270,7 @@ class Scheduler:
         self._running[name] = (running, claim)
         timeout = running.task.declared.timeout
         if timeout is not None:
-            self._after(timeout, lambda: self._time_out(running))
+            self._timers.after(timeout, lambda: self._time_out(running))
 
     def _give_back(self, claim: Claim) -> None:
         self._limits.give_back(claim)
@@ -351,7 +303,7 @@ class Scheduler:
         if self._stopping:
             self._give_up_retry(name)
         else:
-            self._after(result.retry_in or 0.0, lambda: self._retry(name))
+            self._timers.after(result.retry_in or 0.0, lambda: self._retry(name))
 
     def _settle_run(self, name: str, result: Result) -> None:
         self._counts[result.state.name.lower()] += 1
@@ -456,7 +408,7 @@ class Scheduler:
     def _stop(self, running: Running, *, kill: bool = False) -> None:
         running.executor.stop(running.task.name, kill=kill)
         if not kill:
-            self._after(self._policy.grace, lambda: self._kill(running))
+            self._timers.after(self._policy.grace, lambda: self._kill(running))
 
     def _kill(self, running: Running) -> None:
         if self._is_current(running):
@@ -465,17 +417,6 @@ class Scheduler:
     def _is_current(self, running: Running) -> bool:
         entry = self._running.get(running.task.name)
         return entry is not None and entry[0] is running
-
-    # -- timers ------------------------------------------------------------------------------------------------
-
-    def _after(self, seconds: float, action: Callable[[], None]) -> None:
-        self._timer_count += 1
-        heapq.heappush(self._timers, (self._session.clock.monotonic() + seconds, self._timer_count, action))
-
-    def _fire_timers(self) -> None:
-        now = self._session.clock.monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
 
     def _now(self) -> float:
         return self._session.clock.now()

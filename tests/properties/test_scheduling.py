@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flowmake.core.events import TaskStarted
 from flowmake.core.ports import Work
-from flowmake.engine.scheduler import Outcome
+from flowmake.engine.policy import Outcome
 from flowmake.engine.states import SETTLED, State
 from tests.stage import Stage
 

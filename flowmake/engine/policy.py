@@ -1,0 +1,54 @@
+"""What a run is told and what it comes to: signals, job slots, how to go on, the outcome. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from flowmake.engine.states import State
+
+
+class Signals(Protocol):
+    """Signals received so far: the number of the first one (0: none), and how many came."""
+
+    first: int
+    count: int
+
+
+class Slots(Protocol):
+    """Job tokens shared with other programs; a running task holds one for each of its cores."""
+
+    def acquire(self, n: int = 1) -> bool: ...
+
+    def release(self, n: int = 1) -> None: ...
+
+    def fds(self) -> Sequence[int]: ...
+
+
+class Policy(Struct, frozen=True):
+    """How to go on when something fails, and how long to wait. Times in seconds.
+
+    `grace` lies between TERM and KILL; `tick` is how often observers are called while waiting.
+    """
+
+    keep_going: bool = False
+    fail_fast: bool = False
+    deadline: float | None = None
+    grace: float = 10.0
+    tick: float = 1.0
+
+
+class Outcome(Struct, frozen=True):
+    """What a run came to: `counts` by task status, the tasks that failed and were not allowed to, the ending signal.
+
+    Tasks that were stopped while others failed, time was up or a signal came are not among `failed`.
+    """
+
+    counts: dict[str, int]
+    failed: tuple[str, ...]
+    only_timeouts: bool
+    signal: int
+    deadline_passed: bool
+    states: dict[str, State]
