@@ -203,7 +203,7 @@ PEERS = (
         "pytask",
         "pytask",
         ("pytask", "pytask-parallel"),
-        ("-n", "{jobs}", "--show-no-errors"),
+        ("-n", "{jobs}"),
         _scripted("task_jobs.py", _PYTASK),
         1_000,
     ),

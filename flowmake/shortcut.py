@@ -115,8 +115,10 @@ def _together(workspace: Workspace, files: DiskFiles) -> Looked | None:
 def _deadlines(graph: Graph, evidence: Evidence, tasks: Iterable[Task]) -> Iterator[float]:
     """When the passing of time alone may make something stale."""
     for task in tasks:
-        declared, trace = task.declared, evidence.trace(task.name)
-        if declared.max_age is not None and trace is not None and "age" in declared.rerun_on and not declared.frozen:
+        declared = task.declared
+        if declared.max_age is None or "age" not in declared.rerun_on or declared.frozen:
+            continue
+        if (trace := evidence.trace(task.name)) is not None:
             yield trace.finished + declared.max_age
     if _tells_dates(graph):
         tomorrow = datetime.now().date() + timedelta(days=1)

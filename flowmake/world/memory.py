@@ -33,10 +33,9 @@ class Memory:
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Every path with its digest."""
-        for path in list(self._digests):
-            digest = self.get(path)
-            if digest is not None:
-                yield path, digest
+        for path, known in list(self._digests.items()):
+            if not self._swept or self.get(path) is not None:
+                yield path, known[0]
 
     def put(self, path: str, digest: str) -> None:
         known = self._digests.get(path)
@@ -47,6 +46,8 @@ class Memory:
 
     def changed(self) -> set[str]:
         """Paths that have had more than one digest, or had one that was forgotten and never found out again."""
+        if not self._before and not self._swept:
+            return set(self._changed)
         known = dict(self.items())
         return self._changed | (self._before.keys() - known.keys())
 
