@@ -147,6 +147,8 @@ class Flow(Struct, frozen=True):
     default: tuple[str, ...] = ()
     shell: tuple[str, ...] = ("bash", "-euo", "pipefail", "-c")
     params: dict[str, Any] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+    """Parameters that are plain words by themselves, and were given another value from outside."""
     env: dict[str, str] = field(default_factory=dict)
     dotenv: dict[str, str] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
@@ -229,7 +231,10 @@ LastStatus = Literal["", "running", "succeeded", "failed", "timed_out", "interru
 
 
 class Attempt(Struct, frozen=True):
-    """How the latest attempt at a task ended; `running` if nobody lived to record an end."""
+    """How the latest attempt at a task ended; `running` if nobody lived to record an end.
+
+    `foreign` are the files that matched its output globs before it began, and so are not its own.
+    """
 
     task: str
     status: LastStatus
@@ -238,6 +243,7 @@ class Attempt(Struct, frozen=True):
     seconds: float = 0.0
     exit_code: int | None = None
     signal: int | None = None
+    foreign: tuple[str, ...] = ()
 
 
 class RunRecord(Struct, frozen=True):

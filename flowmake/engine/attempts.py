@@ -97,9 +97,9 @@ class Attempts:
         on_terminal = task.declared.console and task.declared.kind != "call"
         log = "" if on_terminal else session.log_of(task.name)
         running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
+        foreign: tuple[str, ...] = ()
         try:
-            trace = self._evidence.trace(task.name)
-            outputs.prepare(trace.outputs if trace is not None else ())
+            foreign = self._prepare_outputs(task, outputs)
             if path := self._depfile(running):
                 outputs.remove_depfile(path)
             running.work = self._work(running, cpu)
@@ -107,8 +107,16 @@ class Attempts:
             running.launch_error = f"cannot prepare the outputs: {error.strerror}: {error.filename}"
         except FlowmakeError as error:
             running.launch_error = error.message
-        session.store.begin_task(Attempt(task.name, "running", session.run, running.started))
+        session.store.begin_task(Attempt(task.name, "running", session.run, running.started, foreign=foreign))
         return running
+
+    def _prepare_outputs(self, task: Task, outputs: Outputs) -> tuple[str, ...]:
+        """Make everything ready for an attempt; the files under its output globs that are not its own."""
+        last, trace = self._evidence.attempt(task.name), self._evidence.trace(task.name)
+        if last is not None and last.status == "running" and last.run != self._session.run:
+            outputs.remove_unfinished(last.foreign)
+        outputs.prepare(trace.outputs if trace is not None else ())
+        return tuple(outputs.matches())
 
     def _work(self, running: Running, cpu: int) -> Work:
         session, task, facts = self._session, running.task, running.facts

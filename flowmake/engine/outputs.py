@@ -42,14 +42,28 @@ class Outputs:
                 self._refuse_detour(output.path, self.path(output.path))
                 empty_folder(self.path(output.path))
         globs = [compile_pattern(output.path) for output in self._outputs if output.kind == "glob"]
-        for path in made_before if globs else ():
-            if is_inside(path) and any(glob.matches(path) for glob in globs) and not is_detour(self._root, path):
-                remove(self.path(path))
+        self._remove(path for path in made_before if any(glob.matches(path) for glob in globs))
         for staged in self.staged().values():
             remove(self.path(staged))
             if staged.endswith("/"):
                 os.makedirs(self.path(staged))
         self._before = dict(self._signatures())
+
+    def remove_unfinished(self, foreign: Collection[str]) -> None:
+        """Remove what an attempt that nobody saw the end of has left under the output globs. Raises `OSError`.
+
+        `foreign` is what matched them before that attempt began.
+        """
+        self._remove(path for path in self.matches() if path not in foreign)
+
+    def matches(self) -> list[str]:
+        """All that matches the output globs now."""
+        return [path for output in self._outputs if output.kind == "glob" for path in self._glob(output.path)]
+
+    def _remove(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if is_inside(path) and not is_detour(self._root, path):
+                remove(self.path(path))
 
     def _make_folders(self, output: Output) -> None:
         fixed = output.path

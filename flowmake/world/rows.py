@@ -77,13 +77,15 @@ def attempt_values(attempt: Attempt) -> Values:
         attempt.seconds,
         attempt.exit_code,
         attempt.signal,
+        encode("\0".join(attempt.foreign)),
     )
 
 
 def to_attempt(task: str, values: Values) -> Attempt:
     """From the columns after the task's name."""
-    status, run, started, seconds, exit_code, signal = values
-    return Attempt(task, cast(LastStatus, status), run, started, seconds, exit_code, signal)
+    status, run, started, seconds, exit_code, signal, foreign = values
+    found = tuple(decode(foreign).split("\0")) if foreign else ()
+    return Attempt(task, cast(LastStatus, status), run, started, seconds, exit_code, signal, found)
 
 
 def run_values(run: RunRecord) -> Values:

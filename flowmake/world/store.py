@@ -30,6 +30,7 @@ _PUT_RUN = """
 _PUT_RECORD = """
     INSERT INTO records (run, task, status, attempt, started, seconds, exit_code, signal, log, reasons)
     VALUES (?,?,?,?,?,?,?,?,?,?)"""
+_PUT_ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?,?)"
 _PUT_MADE = """
     INSERT INTO made (path, digest) VALUES (?,?)
     ON CONFLICT (path) DO UPDATE SET digest=excluded.digest WHERE digest != excluded.digest"""
@@ -202,7 +203,7 @@ class SqliteStore:
             ("DELETE FROM traces WHERE task = ?", gone_traces),
             ("DELETE FROM attempts WHERE task = ?", gone_attempts),
             ("INSERT OR REPLACE INTO traces VALUES (?,?,?,?,?,?,?,?,?,?)", [rows.trace_values(one) for one in traces]),
-            ("INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?)", [rows.attempt_values(one) for one in attempts]),
+            (_PUT_ATTEMPT, [rows.attempt_values(one) for one in attempts]),
             (_PUT_RUN, [rows.run_values(one) for one in self._pending_runs.values()]),
             (_PUT_RECORD, [rows.record_values(one) for one in self._pending_records]),
             (_PUT_MADE, [(rows.encode(path), digest) for path, digest in self._pending_made.items()]),

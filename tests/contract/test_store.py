@@ -61,7 +61,8 @@ def record(task: str = "t", run: str = "r1", status: str = "succeeded") -> TaskR
 
 
 def attempt(task: str = "t", status: str = "succeeded", run: str = "r1") -> Attempt:
-    return Attempt(task, status, run, 4.5, 0.5, None if status == "running" else 0)  # type: ignore[arg-type]
+    exit_code = None if status == "running" else 0
+    return Attempt(task, status, run, 4.5, 0.5, exit_code, foreign=("parts/mine", ODD))  # type: ignore[arg-type]
 
 
 def run(id: str = "r1", started: float = 1.0, status: str = "running") -> RunRecord:

@@ -336,3 +336,32 @@ if sys.platform == "linux":
         )
         place = f"{long.root}/.flowmake/lock"
         assert said.splitlines() == [f"error: cannot lock `{place}`: Read-only file system", "code 4"]
+
+
+PARTS = """\
+[tasks.split]
+inputs = ["n"]
+outputs = ["parts/*.txt"]
+run = '''
+for i in $(seq $(cat n)); do echo $i > parts/p$i.txt; done
+if ! test -e quick; then sleep 999 & echo $$ $! > up; wait; fi
+'''
+[tasks.join]
+inputs = ["parts/*.txt"]
+outputs = ["joined"]
+run = "cat {{ inputs }} > joined"
+"""
+
+
+def test_what_a_killed_attempt_left_under_a_glob_is_no_result_of_the_next(project: Any) -> None:
+    """The second attempt makes fewer parts; what only the killed one made must not be read. Foreign files stay."""
+    project.flowfile(PARTS)
+    project.write("n", "3")
+    project.write("parts/mine.txt", "mine\n")
+    crash(project, signal.SIGKILL)
+    assert project.exists("parts/p3.txt")
+    project.write("n", "2")
+    project.write("quick")
+    assert project.run("run").code == 0
+    assert project.read("joined") == "mine\n1\n2\n"
+    assert not project.exists("parts/p3.txt")
