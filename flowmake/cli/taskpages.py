@@ -178,10 +178,10 @@ def _explained(reasons: Iterable[Mapping[str, Any]]) -> tuple[Line, ...]:
 
 
 def _how(ended: Mapping[str, Any]) -> str:
-    """How a task failed, in words; nothing where it did not."""
+    """How a task failed, or why it was skipped, in words; nothing where it was not."""
     from flowmake.observers.wording import BAD, signal_name
 
-    if ended.get("status") not in BAD:
+    if ended.get("status") not in (*BAD, "skipped"):
         return ""
     message = safe_line(ended.get("message") or "")
     if (number := ended.get("signal")) is not None:

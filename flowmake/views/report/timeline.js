@@ -66,9 +66,16 @@ class Timeline {
     for (let at = 0; at <= this.end; at += step) {
       const x = this.x(at);
       parts.push(svg("line", { class: "rule", x1: x, x2: x, y1: AXIS_HEIGHT - 6, y2: height }));
-      parts.push(svg("text", { class: "axis", x: x + 4, y: 10 }, at ? duration(at) : "0s"));
+      parts.push(svg("text", { class: "axis", x: x + 4, y: 10 }, this.moment(at, step)));
     }
     return parts;
+  }
+
+  /** A time on the axis, with as many digits as it takes to tell it from the next. @param {number} at @param {number} step */
+  moment(at, step) {
+    if (!at) return "0s";
+    if (this.end < 1) return `${Math.round(at * 1000)}ms`;
+    return step < 0.1 ? `${at.toFixed(2)}s` : duration(at);
   }
 
   /** Seconds between two lines of the axis: a round number, with room for the text. */
