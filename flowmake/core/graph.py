@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
-from flowmake.core import expand
+from flowmake.core import expand, overlaps, walks
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.expand import Sources
-from flowmake.core.foreach import settled
-from flowmake.core.model import Declaration, Flow, Input, KeySource, Output, Task
+from flowmake.core.model import Declaration, Flow, Input, KeySource, Task
 from flowmake.core.patterns import (
-    below,
     captures,
-    compile_pattern,
-    contains,
-    covers,
-    escape,
     intersects,
     is_glob,
     normalise,
     unescape,
     within,
 )
-from flowmake.core.producers import Producers
-from flowmake.core.segments import ANYTHING
+from flowmake.core.producers import Producers, folders_of
+from flowmake.core.ranging import Known, as_pattern, in_source_order, made_by, sources_of, without_own_outputs
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
-from flowmake.core.templates import has_template, skeleton
+from flowmake.core.templates import has_template
 from flowmake.core.wellformed import template_problems
 
 
@@ -76,7 +70,7 @@ class Graph:
 
     def producer(self, path: str) -> str | None:
         """The task that makes `path`, or None; a fan-out that may make it once expanded counts by its name."""
-        return self.outputs.producer(path) or next(self._fanouts_behind(_as_pattern(path)), None)
+        return self.outputs.producer(path) or next(self._fanouts_behind(as_pattern(path)), None)
 
     def is_leftover(self, path: str) -> bool:
         """Was this file made by a task, is as it was made, and has no task any more that makes it?
@@ -84,7 +78,7 @@ class Graph:
         Such a file is no source: a clean build would not have it, so globs must not see it. Nor is what lies in a
         directory that was made so. What an input names outright is wanted as it is.
         """
-        made = next(filter(self._is_made, (path, *_folders_of(path))), None)
+        made = next(filter(self._is_made, (path, *folders_of(path))), None)
         if made is None or path in self._named_inputs():
             return False
         return self.producer(path) is None and next(self.behind_path(made), None) is None
@@ -94,7 +88,7 @@ class Graph:
         count, named = self._named
         if count != len(self.tasks):
             paths = {entry.path for task in self.tasks.values() for entry in task.inputs if entry.kind == "path"}
-            named = frozenset(paths.union(*map(_folders_of, paths)))
+            named = frozenset(paths.union(*map(folders_of, paths)))
             self._named = len(self.tasks), named
         return named
 
@@ -119,19 +113,8 @@ class Graph:
             yield from self.members(other)
 
     def order(self, names: Iterable[str]) -> list[str]:
-        """These names and all they wait for, upstream first (depth-first, iterative)."""
-        done: dict[str, None] = {}
-        for root in names:
-            path: dict[str, Iterator[str]] = {} if root in done else {root: iter(self._upstream[root])}
-            while path:
-                name = next(reversed(path))
-                child = next(path[name], None)
-                if child is None:
-                    done[name] = None
-                    del path[name]
-                elif child not in done:
-                    path[child] = iter(self._upstream[child])
-        return list(done)
+        """These names and all they wait for, upstream first."""
+        return walks.order(self._upstream, names)
 
     # -- growing -----------------------------------------------------------------------------------------------
 
@@ -165,16 +148,7 @@ class Graph:
 
     def reaches(self, start: str, goal: str) -> bool:
         """Does `start` wait, directly or not, for `goal`?"""
-        seen: set[str] = set()
-        stack = [start]
-        while stack:
-            current = stack.pop()
-            if current == goal:
-                return True
-            if current not in seen:
-                seen.add(current)
-                stack.extend(self._upstream[current])
-        return False
+        return walks.reaches(self._upstream, start, goal)
 
     # -- building ----------------------------------------------------------------------------------------------
 
@@ -184,7 +158,7 @@ class Graph:
             self._add(self._expand(declaration))
         self._raise_problems()
         ranging = [d for d in self.flow.declarations.values() if d.foreach is not None]
-        for declaration in _in_source_order(ranging, self.flow):
+        for declaration in in_source_order(ranging, self.flow):
             self._add_foreach(declaration)
         self._raise_problems()
         for name, declaration in self.flow.declarations.items():
@@ -201,10 +175,13 @@ class Graph:
 
     def _expand(self, declaration: Declaration) -> list[Task]:
         try:
-            return _without_own_outputs(declaration, self.flow, _Known(self._sources, self))
+            return without_own_outputs(declaration, self.flow, self._known())
         except FlowfileError as error:
             self._problems.extend(error.problems)
             return []
+
+    def _known(self) -> Known:
+        return Known(self._sources, self.outputs, self.is_leftover)
 
     def _add_foreach(self, declaration: Declaration) -> None:
         try:
@@ -215,7 +192,7 @@ class Graph:
         if upstream:
             self._problems.extend(template_problems(declaration))
             self.fanouts[declaration.name] = upstream
-            self._fanout_outputs[declaration.name] = _made_by(declaration)
+            self._fanout_outputs[declaration.name] = made_by(declaration)
             self.tasks[declaration.name] = expand.group(declaration, (), self.flow)
             self.groups[declaration.name] = ()
             return
@@ -227,7 +204,7 @@ class Graph:
         """The tasks that make what this `foreach` ranges over, where its values cannot be known beforehand."""
         assert declaration.foreach is not None
         found: dict[str, None] = {}
-        for source in _sources_of(declaration, self.flow):
+        for source in sources_of(declaration, self.flow):
             if source.upstream:
                 found[source.upstream] = None
             for name in self._makers(source):
@@ -240,12 +217,8 @@ class Graph:
                 yield made_by
         elif source.glob:
             pattern = captures(source.glob).glob
-            for directory, task in self.outputs.directories.items():
-                if intersects(below(directory), pattern):
-                    yield task
-            for glob, task in self.outputs.globs.items():
-                if intersects(glob, pattern):
-                    yield task
+            yield from (self.outputs.directories[found] for found in self.outputs.directories_meeting(pattern))
+            yield from (self.outputs.globs[found] for found in self.outputs.globs_meeting(pattern))
             yield from self._fanouts_behind(pattern)
 
     def _fanouts_behind(self, pattern: str) -> Iterator[str]:
@@ -269,7 +242,7 @@ class Graph:
             self.tasks[task.name] = task
             for path, maker in self.outputs.add(task):
                 self._clash(f"two tasks make `{path}`: `{maker}` and `{task.name}`", task, self.tasks[maker])
-            self._check_own_paths(task)
+            self._report_own_paths(task)
 
     def _clash(self, message: str, task: Task, other: Task) -> None:
         places = (task.declared.place.key(), other.declared.place.key())
@@ -279,16 +252,8 @@ class Graph:
         else:
             self._problems.append(Problem(message, places, labels=("", "the other one is declared here")))
 
-    def _check_own_paths(self, task: Task) -> None:
-        for index, entry in enumerate(task.inputs):
-            if entry.kind not in ("path", "lines"):
-                continue
-            for output in task.outputs:
-                if wrong := _reads_own(entry.path, output):
-                    place = task.declared.place.at("inputs", *_entry_key(task, entry, index))
-                    message, hint = wrong
-                    self._problems.append(Problem(message.format(task=task.name), (place,), hint))
-                    break
+    def _report_own_paths(self, task: Task) -> None:
+        self._problems += overlaps.own_paths(task)
 
     # -- edges -------------------------------------------------------------------------------------------------
 
@@ -327,7 +292,7 @@ class Graph:
 
     def _note_fanouts(self, task: Task, entry: Input) -> None:
         """What a fan-out may come to make is waited for, too, unless that would be a circle."""
-        pattern = entry.path if entry.kind == "glob" else _as_pattern(entry.path)
+        pattern = entry.path if entry.kind == "glob" else as_pattern(entry.path)
         self._perhaps += [(task.name, fanout) for fanout in self._fanouts_behind(pattern)]
 
     def _link_perhaps(self) -> None:
@@ -388,27 +353,11 @@ class Graph:
     # -- checks ------------------------------------------------------------------------------------------------
 
     def _check_overlaps(self) -> None:
-        outputs = self.outputs
-        if outputs.directories:
-            for path, task in chain(outputs.files.items(), outputs.directories.items()):
-                around = outputs.directory_around(path)
-                if around is not None and around != task:
-                    message = f"`{path}`, made by `{task}`, lies inside a directory that `{around}` makes"
-                    self._clash(message, self.tasks[task], self.tasks[around])
-            for glob, task in outputs.globs.items():
-                around = outputs.directory_around(compile_pattern(glob).prefix + "*")
-                if around is not None and around != task:
-                    message = f"what `{glob}` of `{task}` matches lies inside a directory that `{around}` makes"
-                    self._clash(message, self.tasks[task], self.tasks[around])
-        for glob, task in outputs.globs.items():
-            for path in outputs.matching(glob):
-                other = outputs.files.get(path) or outputs.directories[path]
-                if other != task:
-                    message = f"`{path}`, made by `{other}`, matches the output glob `{glob}` of `{task}`"
-                    self._clash(message, self.tasks[other], self.tasks[task])
+        for message, task, other in overlaps.overlaps(self.outputs):
+            self._clash(message, self.tasks[task], self.tasks[other])
 
     def _check_cycles(self, names: Iterable[str]) -> None:
-        cycle = find_cycle(self._upstream, names)
+        cycle = walks.find_cycle(self._upstream, names)
         if cycle:
             first = " → ".join(f"`{name}`" for name in [*cycle, cycle[0]])
             places = tuple(dict.fromkeys(self.tasks[name].declared.place.key() for name in cycle))
@@ -419,116 +368,3 @@ class Graph:
         if self._problems:
             problems, self._problems = self._problems, []
             raise FlowfileError(list(dict.fromkeys(problems)))
-
-
-class _Known:
-    """`Sources` that also see what tasks declare to make, so that a fresh checkout and a built one expand alike."""
-
-    def __init__(self, sources: Sources, graph: Graph) -> None:
-        self._sources = sources
-        self._graph = graph
-        self.hidden: set[str] = set()
-        self.matched: set[str] = set()
-        self.read = sources.read
-        self.today = sources.today
-
-    def glob(self, pattern: str) -> list[str]:
-        """Files on disk and declared outputs, without leftovers and what is `hidden`."""
-        found = (path for path in self._sources.glob(pattern) if not self._graph.is_leftover(path))
-        matches = {*found, *self._graph.outputs.matching(pattern)} - self.hidden
-        self.matched |= matches
-        return sorted(matches)
-
-
-def _without_own_outputs(declaration: Declaration, flow: Flow, sources: _Known) -> list[Task]:
-    """Expand; what the instances themselves make never counts among the files they range over."""
-    tasks = expand.expand(declaration, flow, sources)
-    if sources.matched:
-        sources.hidden = sources.matched & {output.path for task in tasks for output in task.outputs}
-        if sources.hidden:
-            return expand.expand(declaration, flow, sources)
-    return tasks
-
-
-def _folders_of(path: str) -> list[str]:
-    """The directories around a path, innermost first."""
-    ends = [index + 1 for index, char in enumerate(path.rstrip("/")) if char == "/"]
-    return [path[:end] for end in reversed(ends)]
-
-
-def _reads_own(path: str, output: Output) -> tuple[str, str] | None:
-    """What is wrong, and what to do, where an input cannot be told from what the task itself makes."""
-    if path == output.path:
-        return f"`{path}` is both an input and an output of `{{task}}`", "a task cannot read what it makes"
-    if covers(output.path, output.kind, path):
-        message = f"`{path}`, an input of `{{task}}`, counts as one of its own outputs (`{output.path}`)"
-        return message, "keep what a task reads apart from what it makes"
-    folder = path if path.endswith("/") else path + "/"
-    if contains(folder, output.path):
-        message = f"`{path}`, an input of `{{task}}`, holds its own output `{output.path}`"
-        return message, "write a glob instead, in which a task's own outputs do not count"
-    return None
-
-
-def _entry_key(task: Task, entry: Input, index: int) -> tuple[str | int, ...]:
-    if len(task.inputs) != len(task.declared.inputs):
-        return ()
-    return (entry.name,) if entry.name else (index,)
-
-
-def _sources_of(declaration: Declaration, flow: Flow) -> list[KeySource]:
-    """Where the values of a `foreach` come from, templates in them rendered."""
-    assert declaration.foreach is not None
-    place = declaration.place.at("foreach")
-    return [settled(source, flow, place.at(key)) for key, source in declaration.foreach.keys.items()]
-
-
-def _as_pattern(path: str) -> str:
-    """The glob for a literal path, or for everything inside a directory."""
-    return below(path) if path.endswith("/") else escape(path)
-
-
-def _made_by(declaration: Declaration) -> list[str]:
-    """Globs for all that instances of a declaration may come to make."""
-    skeletons = [skeleton(output.path) for output in declaration.outputs]
-    return [made + ANYTHING if made.endswith("/") else made for made in skeletons]
-
-
-def _in_source_order(declarations: Sequence[Declaration], flow: Flow) -> Iterator[Declaration]:
-    """Declarations whose `foreach` may range over what another one makes come after it; cycles keep file order."""
-    makes = {d.name: _made_by(d) for d in declarations}
-    left = {d.name: d for d in declarations}
-    while left:
-        ready = [d for d in left.values() if not any(_ranges_over(d, flow, makes[o]) for o in left if o != d.name)]
-        for declaration in ready or list(left.values())[:1]:
-            del left[declaration.name]
-            yield declaration
-
-
-def _ranges_over(declaration: Declaration, flow: Flow, made: Sequence[str]) -> bool:
-    for source in _sources_of(declaration, flow):
-        wanted = captures(source.glob).glob if source.glob else source.lines or source.json
-        if wanted and any(intersects(path, wanted) for path in made):
-            return True
-    return False
-
-
-def find_cycle(upstream: dict[str, tuple[str, ...]], names: Iterable[str]) -> list[str]:
-    """Some cycle reachable from `names`, each member waiting for the next; else empty (depth-first, iterative)."""
-    done: set[str] = set()
-    for root in names:
-        if root in done:
-            continue
-        path: dict[str, Iterator[str]] = {root: iter(upstream[root])}
-        while path:
-            name = next(reversed(path))
-            child = next(path[name], None)
-            if child is None:
-                done.add(name)
-                del path[name]
-            elif child in path:
-                members = list(path)
-                return members[members.index(child) :]
-            elif child not in done:
-                path[child] = iter(upstream[child])
-    return []

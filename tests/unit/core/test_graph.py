@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowmake.core.errors import FlowfileError
-from flowmake.core.graph import find_cycle
+from flowmake.core.walks import find_cycle
 from tests.desk import Desk
 
 
