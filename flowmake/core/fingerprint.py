@@ -12,6 +12,7 @@ from flowmake.core import templates
 from flowmake.core.errors import FlowfileError
 from flowmake.core.model import Flow, Input, Output, Recipe, Task
 from flowmake.core.source import Place
+from flowmake.core.values import outside, unmarked
 
 EMPTY = xxhash.xxh3_128_hexdigest(b"")
 """The digest of an empty file."""
@@ -95,14 +96,30 @@ class Renderer:
     def _values_before_env(self) -> dict[str, Any]:
         flow = self._flow
         return {
-            "params": flow.params,
+            "params": self._params(),
             "flow": {"name": flow.name, "root": flow.root},
             "task": {"name": self._task.name},
             "inputs": self._paths.inputs,
             "outputs": self._paths.outputs,
             "needs": self._paths.needs(),
             "cpu": self._cpu,
-            **self._task.keys,
+            **self._keys(),
+        }
+
+    def _params(self) -> dict[str, Any]:
+        """The parameters; those given from outside are marked."""
+        flow = self._flow
+        if not flow.given:
+            return flow.params
+        return {name: outside(value) if name in flow.given else value for name, value in flow.params.items()}
+
+    def _keys(self) -> dict[str, Any]:
+        """The values of the `foreach` keys; those out of files are marked."""
+        keys, foreach = self._task.keys, self._declared.foreach
+        if foreach is None or all(foreach.keys[name].values is not None for name in keys):
+            return keys
+        return {
+            name: value if foreach.keys[name].values is not None else outside(value) for name, value in keys.items()
         }
 
     def plain(self, text: str, place: Place) -> str:
@@ -114,7 +131,9 @@ class Renderer:
     def value(self, value: Any, place: Place) -> Any:
         """`args` rendered deeply; a text that is one expression keeps the expression's type."""
         if isinstance(value, str):
-            return templates.evaluate(value, self._values(), place) if templates.has_template(value) else value
+            return (
+                unmarked(templates.evaluate(value, self._values(), place)) if templates.has_template(value) else value
+            )
         if isinstance(value, Mapping):
             return {key: self.value(item, place.at(key)) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -139,7 +158,7 @@ class Renderer:
         """Each word rendered; one that is a single expression giving a list becomes a word for each element."""
         found: list[str] = []
         for index, word in enumerate(words):
-            found += templates.render_list(word, self._values(), place.at(index))
+            found += templates.render_list(word, self._values(), place.at(index), after_dashes="--" in found)
         return tuple(found)
 
     def shell_words(self) -> tuple[str, ...]:

@@ -47,7 +47,8 @@ def _load(root: str, file: str, world: World, given: Mapping[str, object]) -> Fl
         description=table.flow.description,
         default=table.flow.default,
         shell=_shell(file, table.flow.shell, parts),
-        params=_params(world, given, parts),
+        params=(settled := _params(world, given, parts)),
+        given=_given(parts, settled),
         env=scalars.variables(table.env, Place(file, ("env",)), parts.report),
         dotenv=_dotenv(file, table.flow.dotenv, world, parts),
         pools=parts.pools,
@@ -106,6 +107,11 @@ def _params(world: World, given: Mapping[str, object], parts: Parts) -> dict[str
     if not parts.partial:
         parts.problems += problems
     return settled
+
+
+def _given(parts: Parts, settled: dict[str, Any]) -> frozenset[str]:
+    defaults = parts.params.items()
+    return frozenset(name for name, default in defaults if params.is_given(params.plain(default), settled[name]))
 
 
 def _dotenv(file: str, names: tuple[str, ...], world: World, parts: Parts) -> dict[str, str]:

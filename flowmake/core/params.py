@@ -56,6 +56,11 @@ def settle(
     return settled, problems
 
 
+def is_given(default: Any, value: Any) -> bool:
+    """Whether a value took the place of a plain word; where the default is an option or empty, it may be an option."""
+    return isinstance(default, str) and default != "" and default != value and not default.startswith("-")
+
+
 def _misfit(source: str, value: object, default: Any, place: Place) -> Problem:
     shown = value if isinstance(value, str) else repr(value)
     return Problem(

@@ -18,7 +18,7 @@ from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
-from flowmake.core.values import FINALIZERS, Mode, PathList, Raw, elements
+from flowmake.core.values import FINALIZERS, DashPath, Mode, PathList, Raw, elements
 
 MOST_LISTED = 12
 """Names in a hint; more do not help."""
@@ -78,15 +78,20 @@ def environment(mode: Mode) -> _Environment:
     )
     env.globals = {name: env.globals[name] for name in _GLOBALS}
     env.filters |= {
-        "basename": posixpath.basename,
-        "dirname": posixpath.dirname,
-        "stem": lambda path: posixpath.splitext(posixpath.basename(path))[0],
+        "basename": lambda path: _name(posixpath.basename(path)),
+        "dirname": lambda path: _name(posixpath.dirname(path)),
+        "stem": lambda path: _name(posixpath.splitext(posixpath.basename(path))[0]),
         "suffix": lambda path: posixpath.splitext(path)[1],
         "quote": lambda value: Raw(FINALIZERS["shell"](value)),
         "raw": _raw,
         "strftime": _strftime,
     }
     return env
+
+
+def _name(path: str) -> str:
+    """What is left of a path can begin with `-` where the path did not."""
+    return DashPath(path) if path.startswith("-") else path
 
 
 def _raw(value: Any) -> Any:

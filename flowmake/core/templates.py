@@ -11,7 +11,18 @@ from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.patterns import normalise
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
-from flowmake.core.values import FINALIZERS, DashPath, Mode, NotOneText, PathList, elements, safe_path
+from flowmake.core.values import (
+    FINALIZERS,
+    Mode,
+    NotOneText,
+    PathList,
+    WouldBeOption,
+    elements,
+    safe_path,
+    settled_shell,
+    settled_word,
+    word_text,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -66,7 +77,10 @@ def render(text: str, context: Mapping[str, Any], place: Place) -> str:
 
 def render_shell(text: str, context: Mapping[str, Any], place: Place) -> str:
     """Shell text: every value quoted unless piped through `raw`. Raises `FlowfileError`."""
-    return _render(text, context, place, "shell")
+    try:
+        return settled_shell(_render(text, context, place, "shell"))
+    except WouldBeOption as error:
+        raise _option_error(error, place) from error
 
 
 def render_paths(text: str, context: Mapping[str, Any], place: Place) -> list[str]:
@@ -99,19 +113,27 @@ def _entries(text: str, context: Mapping[str, Any], place: Place, mode: Mode) ->
         raise FlowfileError([Problem("a list inside a list cannot be an entry", (place,))]) from error
 
 
-def render_list(text: str, context: Mapping[str, Any], place: Place) -> list[str]:
+def render_list(text: str, context: Mapping[str, Any], place: Place, *, after_dashes: bool = False) -> list[str]:
     """The words that one word of an argument list stands for: one expression giving a list is a word per element.
 
-    Nothing is quoted; a path that begins with `-` gets a `./`. Raises `FlowfileError`.
+    Nothing is quoted; a path that begins with `-` gets a `./`. `after_dashes`: a `--` stands before it, so that no
+    text from outside is taken for an option. Raises `FlowfileError`.
     """
     if not has_template(text):
         return [text]
     if _is_expression(text):
-        return [
-            str(safe_path(item) if isinstance(item, DashPath) else item)
-            for item in _items(evaluate(text, context, place))
-        ]
-    return [render(text, context, place)]
+        words = [word_text(item) for item in _items(evaluate(text, context, place))]
+    else:
+        words = [_render(text, context, place, "words")]
+    try:
+        return [settled_word(word, after_dashes=after_dashes) for word in words]
+    except WouldBeOption as error:
+        raise _option_error(error, place) from error
+
+
+def _option_error(error: WouldBeOption, place: Place) -> FlowfileError:
+    message = f"`{error}`, which is not from the Flowfile, would be taken for an option"
+    return FlowfileError([Problem(message, (place,), "put `--` before it, or pipe it through `raw` if that is meant")])
 
 
 def evaluate(text: str, context: Mapping[str, Any], place: Place) -> Any:

@@ -9,9 +9,12 @@ from typing import Any, Final, Literal, SupportsIndex, overload
 
 from flowmake.core.patterns import escape
 
-Mode = Literal["plain", "shell", "paths", "names"]
+Mode = Literal["plain", "shell", "words", "paths", "names"]
 
 _PLAIN_NAME = re.compile(r"[\w.+:=@-]*")
+_MARK = "\0\1"
+"""Stands before text from outside that begins with `-`, until it is clear where that came to stand."""
+_COMMAND_END = re.compile(r"[;|&\n(`]")
 _UNSAFE_IN_NAME = re.compile(r"[^\w.+:=@-]")
 
 
@@ -25,6 +28,63 @@ class DashPath(str):
     """A path that a command would take for an option."""
 
     __slots__ = ()
+
+
+class Outside(str):
+    """Text that nobody wrote in the Flowfile: out of a file, or given from outside. It is no option unless said so."""
+
+    __slots__ = ()
+
+    def upper(self) -> Outside:
+        return Outside(super().upper())
+
+    def lower(self) -> Outside:
+        return Outside(super().lower())
+
+    def strip(self, characters: str | None = None, /) -> Outside:
+        return Outside(super().strip(characters))
+
+    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> Outside:
+        return Outside(super().replace(old, new, count))
+
+    def __getitem__(self, key: SupportsIndex | slice, /) -> Outside:
+        return Outside(super().__getitem__(key))
+
+
+class WouldBeOption(ValueError):
+    """Text from outside stands where a command takes it for an option; the argument is the text."""
+
+
+def outside(value: Any) -> Any:
+    """A value with all text in it marked as coming from outside."""
+    match value:
+        case str():
+            return Outside(value)
+        case Record():
+            record = Record({key: outside(item) for key, item in value.items()})
+            record.label = value.label
+            return record
+        case dict():
+            return {key: outside(item) for key, item in value.items()}
+        case list():
+            return [outside(item) for item in value]
+        case _:
+            return value
+
+
+def unmarked(value: Any) -> Any:
+    """The inverse of `outside`."""
+    match value:
+        case Outside():
+            return str(value)
+        case dict():
+            return {key: unmarked(item) for key, item in value.items()}
+        case PathList():
+            return value
+        case list():
+            return [unmarked(item) for item in value]
+        case _:
+            return value
 
 
 class PathList(list[str]):
@@ -82,8 +142,41 @@ def shell_text(value: Any) -> str:
         return value
     if isinstance(value, DashPath):
         return quote(safe_path(value))
+    if isinstance(value, Outside) and value.startswith("-"):
+        return _MARK + quote(value)
     items = elements(value)
     return quote(str(value)) if items is None else " ".join(map(shell_text, items))
+
+
+def word_text(value: Any) -> str:
+    """A value as part of one word of a command, which no shell reads."""
+    if isinstance(value, DashPath):
+        return safe_path(value)
+    if isinstance(value, Outside) and value.startswith("-"):
+        return _MARK + value
+    items = elements(value)
+    return str(value) if items is None else " ".join(map(word_text, items))
+
+
+def settled_shell(text: str) -> str:
+    """Rendered shell text, once it is clear that nothing from outside is an option. Raises `WouldBeOption`.
+
+    After a `--` of the same command all is well, and so it is in the middle of a word.
+    """
+    before, *rest = text.split(_MARK)
+    for part in rest:
+        command = _COMMAND_END.split(before)[-1]
+        if "--" not in command.split() and (not command or command.rstrip("\"'")[-1:] in ("", " ", "\t", "<", ">")):
+            raise WouldBeOption(part.split(None, 1)[0])
+        before += part
+    return before
+
+
+def settled_word(text: str, *, after_dashes: bool) -> str:
+    """A rendered word of a command, as `settled_shell`."""
+    if text.startswith(_MARK) and not after_dashes:
+        raise WouldBeOption(text.removeprefix(_MARK))
+    return text.replace(_MARK, "")
 
 
 def path_text(value: Any) -> str:
@@ -132,6 +225,7 @@ def plain_text(value: Any) -> str:
 FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {
     "plain": plain_text,
     "shell": shell_text,
+    "words": word_text,
     "paths": path_text,
     "names": name_text,
 }

@@ -102,7 +102,7 @@ def test_plain_rendering(text: str, expected: str) -> None:
         ("--x={{ '-v' }} {{ '' }}", "--x=-v ''"),
         ("{{ '$(rm -rf /); `x` \"' }}", "'$(rm -rf /); `x` \"'"),
         ("{{ unit ~ '.c' }} {{ (unit | raw) ~ '.c' }}", "'a[1]*.c' 'a[1]*.c'"),
-        ("{{ inputs | map('basename') }}", "'a b.csv' -x.py c.py"),
+        ("{{ inputs | map('basename') }}", "'a b.csv' ./-x.py c.py"),
     ],
 )
 def test_shell_rendering_quotes_every_value(text: str, expected: str) -> None:
