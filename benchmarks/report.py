@@ -48,7 +48,7 @@ def _page(told: dict[str, Any], medians: Medians) -> str:
         "`benchmarks/run` makes this page.",
         "",
         "What is compared differs in what it promises: Luigi only looks whether outputs exist, make only at times; "
-        "neither notices a changed command..",
+        "neither notices a changed command.",
         "",
         f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory']} GiB, {machine['system']}, "
         f"Python {machine['python']}, {machine['jobs']} tasks at once, load {machine['load']:.1f} at the end.",

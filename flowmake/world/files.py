@@ -77,7 +77,10 @@ class DiskFiles:
 
     def exists(self, path: str) -> bool:
         """Whether anything is there; a dangling symlink is something."""
-        return os.path.lexists(self._at(path))
+        there = os.path.lexists(self._at(path))
+        if not there:
+            self._looked.note_missing(path)
+        return there
 
     def is_dir(self, path: str) -> bool:
         return os.path.isdir(self._at(path))

@@ -19,7 +19,7 @@ REPO = Path(__file__).resolve().parents[2]
 PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").rglob("*.md"))]
 RUN_NOTHING = {"CONTRIBUTING.md", "docs/index.md", "docs/coming-from/index.md"}
 """Pages that only point elsewhere. What is looked up or was decided (`LOOKED_UP`) has tests of its own."""
-LOOKED_UP = ("docs/reference/", "docs/design/")
+LOOKED_UP = ("docs/reference/", "docs/design/", "docs/benchmarks/")
 PICTURE = REPO / "docs" / "images" / "quickstart.svg"
 MENTIONED = re.compile(r"`flowmake ([^`]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")

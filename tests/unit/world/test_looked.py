@@ -77,7 +77,7 @@ def test_what_a_link_met_by_a_glob_leads_to(root: Path) -> None:
     assert seen(files) == {"folder", "folder/link"}
 
 
-@pytest.mark.parametrize("look", ["digest", "read", "stat", "glob", "digest tree"])
+@pytest.mark.parametrize("look", ["digest", "read", "stat", "exists", "glob", "digest tree"])
 def test_where_nothing_is(root: Path, look: str) -> None:
     files = DiskFiles(str(root))
     match look:
@@ -88,6 +88,8 @@ def test_where_nothing_is(root: Path, look: str) -> None:
                 files.read("none")
         case "stat":
             files.digest("none", "stat")
+        case "exists":
+            assert not files.exists("none")
         case "glob":
             files.glob("none/*")
         case "digest tree":
