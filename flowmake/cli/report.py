@@ -81,9 +81,10 @@ def _trace(project: Project, known: Account) -> str:
     from flowmake.core.wording import reason_sentence
     from flowmake.views import trace
 
+    secrets = project.secrets()
     more = {
         name: {
-            "command": safe_text(started["command"]),
+            "command": safe_text(secrets.mask(started["command"])),
             "reasons": [reason_sentence(reason) for reason in known.records[name].reasons]
             if name in known.records
             else [],
@@ -105,7 +106,7 @@ def _page(project: Project, known: Account) -> str:
     from flowmake.views.report.page import Page
     from flowmake.views.timeline import relative
 
-    pages = TaskPages(known, project.state)
+    pages = TaskPages(known, project.state, project.secrets())
     tasks = pages.all()
     previous = _run_page(known.earlier[0][0], running=False) if known.earlier else None
     return render(

@@ -15,6 +15,7 @@ from flowmake.views.report.page import Past, TaskPage
 
 if TYPE_CHECKING:
     from flowmake.core.plan import Judgement
+    from flowmake.core.secrets import Secrets
     from flowmake.views.reasons import Line
     from flowmake.views.timeline import Span
     from flowmake.world.state import StateDir
@@ -29,9 +30,10 @@ _LOGS, _COMMANDS = 600_000, 400_000
 class TaskPages:
     """Makes the task entries of a page; `files` collects the paths with their digests that they point to."""
 
-    def __init__(self, account: Account, state: StateDir) -> None:
+    def __init__(self, account: Account, state: StateDir, secrets: Secrets) -> None:
         self._account = account
         self._state = state
+        self._secrets = secrets
         self.numbers = {name: index for index, name in enumerate(account.names)}
         self._files: dict[tuple[str, str], int] = {}
         self._critical = set(account.critical)
@@ -63,9 +65,9 @@ class TaskPages:
             name=safe_line(name),
             status=ended.get("status", ""),
             now=state_of(judgement, running=account.running) if judgement is not None else "gone",
-            description=safe_text(task.description) if task is not None else "",
+            description=safe_text(self._secrets.mask(task.description)) if task is not None else "",
             tags=tuple(safe_line(tag) for tag in task.declared.tags) if task is not None else (),
-            command=cut_middle(safe_text(self._command(name, judgement)), self._command_room),
+            command=cut_middle(safe_text(self._secrets.mask(self._command(name, judgement))), self._command_room),
             started=self._started(name),
             seconds=round(ended["seconds"], 3) if ended.get("attempt") else None,
             before=before[-1] if before else None,
@@ -137,9 +139,9 @@ class TaskPages:
         from flowmake.core.staleness import Stale
 
         if (record := self._account.records.get(name)) is not None:
-            return record.reasons
+            return tuple(self._secrets.deep(reason) for reason in record.reasons)
         if name not in self._account.ended and judgement is not None and isinstance(judgement.verdict, Stale):
-            return tuple(reason.as_dict() for reason in judgement.verdict.reasons)
+            return tuple(self._secrets.deep(reason.as_dict()) for reason in judgement.verdict.reasons)
         return ()
 
     def _log(self, name: str, judgement: Judgement | None) -> tuple[str, bool, str]:
@@ -148,7 +150,7 @@ class TaskPages:
         run = account.run.id
         if name not in account.started and judgement is not None and judgement.attempt is not None:
             run = judgement.attempt.run
-        text, cut = _tail(self._state.log(run, name), self._log_room)
+        text, cut = _tail(self._state.log(run, name), self._log_room, self._secrets)
         return text, cut, run if run != account.run.id and text else ""
 
     def _past(self, name: str) -> tuple[Past, ...]:
@@ -192,16 +194,21 @@ def _how(ended: Mapping[str, Any]) -> str:
     return message
 
 
-def _tail(path: str, room: int) -> tuple[str, bool]:
-    """The last lines of a log as safe text, at most about `room` characters; whether something is left out."""
+def _tail(path: str, room: int, secrets: Secrets) -> tuple[str, bool]:
+    """The last lines of a log as safe text, at most about `room` characters; whether something is left out.
+
+    More is read than shown: of a log that is still being written, secrets are masked here, and half of one could not be
+    told.
+    """
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - room))
-            data = file.read(room)
+            file.seek(max(0, size - 2 * room))
+            data = file.read(2 * room)
     except OSError:  # logs of old runs are removed; a page without one is no worse for it
         return "", False
-    cut = size > room
-    if cut and b"\n" in data[:-1]:
-        data = data.partition(b"\n")[2]
-    return safe_text(data).rstrip("\n"), cut
+    text = safe_text(secrets.mask(data.decode("utf-8", "replace"))).rstrip("\n")
+    if size <= room:
+        return text, False
+    tail = text[-room:]
+    return tail.partition("\n")[2] or tail, True

@@ -41,6 +41,11 @@ class Graph {
     this.show(innerWidth < 640 && page.drawings.length > 1 ? this.fewest() : 0);
   }
 
+  /** More boxes than are drawn one by one: what is drawn depends on what is in view. */
+  get isLarge() {
+    return this.drawing.boxes.length > MOST_BOXES;
+  }
+
   get drawing() {
     return page.drawings[this.shown];
   }
@@ -69,6 +74,7 @@ class Graph {
     this.drawLines(this.lines, "critical", this.drawing.lines.filter(critical));
     this.fit();
     if (this.view.scale < READABLE) this.begin();
+    this.draw();
   }
 
   /** @param {number} box */
@@ -135,7 +141,7 @@ class Graph {
   move(view) {
     this.view = view;
     this.layer.setAttribute("transform", `translate(${view.x.toFixed(1)} ${view.y.toFixed(1)}) scale(${view.scale.toFixed(4)})`);
-    if (!this.waiting) {
+    if (this.isLarge && !this.waiting) {
       this.waiting = requestAnimationFrame(() => {
         this.waiting = 0;
         this.draw();
@@ -153,17 +159,16 @@ class Graph {
     this.move({ x: point.x - (point.x - this.view.x) * grown, y: point.y - (point.y - this.view.y) * grown, scale });
   }
 
-  /** Draws what is in view. */
+  /** Draws the boxes: of a large graph those in view. */
   draw() {
     const { width, height } = this.svg.getBoundingClientRect();
     const { x, y, scale } = this.view;
     const visible = [];
-    const all = this.drawing.boxes.length <= MOST_BOXES;
     for (const [index, box] of this.drawing.boxes.entries()) {
       const across = box.x * scale + x;
       const down = box.y * scale + y;
       const reach = (box.w / 2) * scale;
-      if (all || (across + reach > 0 && across - reach < width && down + 20 > 0 && down - 20 < height)) visible.push(index);
+      if (!this.isLarge || (across + reach > 0 && across - reach < width && down + 20 > 0 && down - 20 < height)) visible.push(index);
     }
     const single = new Set(visible.length > MOST_BOXES ? [] : visible);
     single.add(this.current);

@@ -33,6 +33,11 @@ class Timeline {
     return page.spans[index].end - page.spans[index].start;
   }
 
+  /** Pixels for all of it. */
+  room() {
+    return Math.max(this.frame.clientWidth, 200) * this.scale;
+  }
+
   /** @param {number} seconds */
   x(seconds) {
     return LEFT + (seconds / this.end) * (this.width - LEFT - 12);
@@ -40,7 +45,7 @@ class Timeline {
 
   draw() {
     const height = AXIS_HEIGHT + this.lanes * LANE_HEIGHT + 4;
-    this.width = Math.max(this.frame.clientWidth, 200) * this.scale;
+    this.width = this.room();
     const focused = this.svg.contains(document.activeElement);
     this.svg.setAttribute("width", String(this.width));
     this.svg.setAttribute("height", String(height));
@@ -48,7 +53,7 @@ class Timeline {
     if (this.selected >= 0) drawn.add(this.selected);
     const spans = svg("g", { class: "spans" });
     spans.append(...this.paths(page.spans.map((_, index) => index).filter((index) => !drawn.has(index))));
-    this.elements = new Map([...drawn].map((index) => [index, this.element(index)]));
+    this.elements = new Map([...drawn].sort((a, b) => a - b).map((index) => [index, this.element(index)]));
     spans.append(...this.elements.values());
     this.svg.replaceChildren(...this.background(height), spans);
     if (focused) this.elements.get(this.current)?.focus({ preventScroll: true });
@@ -188,7 +193,9 @@ class Timeline {
     byId("time-in").addEventListener("click", () => this.zoom(2));
     byId("time-out").addEventListener("click", () => this.zoom(0.5));
     byId("time-fit").addEventListener("click", () => this.zoom(0));
-    new ResizeObserver(() => this.draw()).observe(this.frame);
+    new ResizeObserver(() => {
+      if (this.width !== this.room()) this.draw();
+    }).observe(this.frame);
   }
 
   /** @param {KeyboardEvent} event */

@@ -90,6 +90,11 @@ class View:
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def click(self, selector: str) -> None:
+        """Click where it is once the page has settled: opening the panel makes room for it."""
+        self.frame()
+        self.find(selector).click()
+
     def texts(self, selector: str) -> list[str]:
         """Of all elements at once; asking for one after the other takes long."""
         found: list[str] = self.script(
@@ -170,7 +175,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.write("pace.txt", "0")
     project.write("wish.txt", "3")
     assert project.run("run", "-q", "-k").code == 1
-    project.write("pace.txt", "0.4")
+    project.write("pace.txt", "1")
     assert project.run("run", "-q", "-k").code == 1
     return project
 

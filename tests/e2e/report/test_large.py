@@ -74,7 +74,7 @@ def test_it_opens_where_it_matters(view: Any) -> None:
 
 
 def test_as_a_whole_it_is_a_few_shapes(view: Any) -> None:
-    view.find("#graph-fit").click()
+    view.click("#graph-fit")
     view.frame()
     assert len(view.all("#drawing .blocks")) == 2
     assert len(view.all(".node")) == 1
@@ -82,7 +82,7 @@ def test_as_a_whole_it_is_a_few_shapes(view: Any) -> None:
 
 
 def test_a_shape_can_be_clicked_where_a_task_is(view: Any) -> None:
-    view.find("#graph-fit").click()
+    view.click("#graph-fit")
     view.frame()
     view.script(
         """
@@ -99,7 +99,7 @@ def test_a_shape_can_be_clicked_where_a_task_is(view: Any) -> None:
 def test_every_task_is_found_and_shown(view: Any) -> None:
     view.search("task-4321")
     assert view.texts("#table td button") == ["task-4321"]
-    view.find("#table td button").click()
+    view.click("#table td button")
     view.frame()
     assert view.find(".node.selected").get_attribute("aria-label") == "task-4321: succeeded, 3.0s"
     assert view.texts("#details li button") == ["task-4071", "task-4000", "task-4571"]
@@ -113,7 +113,7 @@ def test_sorting_takes_all_and_shows_some(view: Any) -> None:
     heads[1].click()
     assert view.texts("#table td button")[:2] == ["task-4999", "task-4998"]
     assert view.find("#more").text == "Show 400 more of 4900"
-    view.find("#more").click()
+    view.click("#more")
     assert len(view.all("#table tbody tr")) == 500
     assert _elements(view) < 2 * MOST_ELEMENTS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def test_it_needs_no_network(report: Path, look: Callable[..., Any]) -> None:
 
 def test_a_click_on_the_graph_shows_the_task(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
-    view.find('[data-box][aria-label^="broken:"]').click()
+    view.click('[data-box][aria-label^="broken:"]')
     panel = view.find("#details")
     assert panel.find_element("css selector", "h2").text == "broken"
     headings = ["Why it ran", "Command", "Log", "Inputs", "How long it took", "Comes after", "Comes before"]
@@ -70,11 +71,11 @@ def test_a_click_on_the_graph_shows_the_task(report: Path, look: Callable[..., A
     paths = view.texts("#details li code")
     assert paths[0::2] == ["slow.txt", "wish.txt"]
     assert all(len(digest) == 32 for digest in paths[1::2])
-    view.find("#details li button").click()
+    view.click("#details li button")
     assert view.find("#details h2").text == "slow"
     assert view.script("return location.hash") == "#task=slow"
     assert len(view.all(".node.selected")) == len(view.all("#table tr.selected")) == 1
-    view.find("#details .bar button").click()
+    view.click("#details .bar button")
     assert not panel.is_displayed()
     assert view.script("return location.hash") == ""
 
@@ -83,13 +84,13 @@ def test_fan_outs_come_collapsed_and_in_full(report: Path, look: Callable[..., A
     view = look(report)
     assert view.find("#detail").get_attribute("aria-pressed") == "true"
     assert len(view.all(".node")) == 11
-    view.find("#detail").click()
+    view.click("#detail")
     view.frame()
     assert view.find("#detail").get_attribute("aria-pressed") == "false"
     assert len(view.all(".node")) == 8
-    view.find('[aria-label="odd: 3 fresh"]').click()
+    view.click('[aria-label="odd: 3 fresh"]')
     assert len(view.all("#details li button")) == 3
-    view.find('[data-box][aria-label="all: a name for what it needs"]').click()
+    view.click('[data-box][aria-label="all: a name for what it needs"]')
     assert view.find("#details p").text == "A name for what it needs."
 
 
@@ -97,12 +98,14 @@ def test_the_timeline_has_a_bar_for_each_attempt(report: Path, look: Callable[..
     view = look(report)
     labels = view.script("return [...document.querySelectorAll('[data-span]')].map((e) => e.ariaLabel)")
     assert sorted(label.split(":")[0] for label in labels) == ["broken", "same", "shaky", "slow"]
-    assert [label for label in labels if label.startswith("slow: succeeded, 0.4s from ")]
+    assert [
+        label for label in labels if re.match(r"slow: succeeded, \d\.\ds from \d+ms on, on the critical path", label)
+    ]
     assert len(view.all(".spans .critical")) == 2
-    view.find('[data-span][aria-label^="slow"]').click()
+    view.click('[data-span][aria-label^="slow"]')
     assert view.find("#details h2").text == "slow"
     before = view.find("svg.lanes").size["width"]
-    view.find("#time-in").click()
+    view.click("#time-in")
     assert view.find("svg.lanes").size["width"] == pytest.approx(2 * before, rel=0.3)
 
 
@@ -139,9 +142,9 @@ def test_search_narrows_everything(report: Path, look: Callable[..., Any]) -> No
 def test_only_tasks_of_a_status(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
     assert view.texts("#chips button") == ["✗ failed 1", "⊘ skipped 1", "✓ succeeded 3", "= fresh 4"]
-    view.find("#chips button").click()
+    view.click("#chips button")
     assert view.texts("#table td button") == ["broken"]
-    view.find("#chips button").click()
+    view.click("#chips button")
     assert len(view.all("#table tbody tr")) == 9
 
 
@@ -202,10 +205,10 @@ def test_the_mouse_moves_and_zooms_the_graph(report: Path, look: Callable[..., A
     moved = view.script(where)
     assert moved != before
     assert not view.find("#details").is_displayed()
-    view.find("#graph-in").click()
+    view.click("#graph-in")
     view.frame()
     assert view.script(where).split("scale")[1] != moved.split("scale")[1]
-    view.find("#graph-fit").click()
+    view.click("#graph-fit")
     view.frame()
     assert view.script(where) == before
 
@@ -213,13 +216,13 @@ def test_the_mouse_moves_and_zooms_the_graph(report: Path, look: Callable[..., A
 def test_a_tip_tells_what_is_under_the_mouse(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
     ActionChains(view.driver).move_to_element(view.find('[data-box][aria-label^="slow:"]')).perform()
-    assert view.find("#tip").text.startswith("slow: succeeded, 0.4s")
+    assert view.find("#tip").text.startswith("slow: succeeded, ")
 
 
 def test_compared_with_before(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
-    assert view.texts(".changes caption") == ["Slower"]
-    assert view.texts(".changes tbody th") == ["slow"]
+    assert view.texts(".changes caption")[0] == "Slower"
+    assert view.texts(".changes tbody th")[0] == "slow"
     assert (
         "Came out as before, so that nothing had to run because of them: same, shaky. 3 tasks"
         in view.find("#compared").text
@@ -232,9 +235,9 @@ def test_light_dark_and_as_one_likes(report: Path, look: Callable[..., Any]) -> 
     view = look(report, dark=True)
     dark = view.script(page)
     assert sum(_rgb(light)) > 600 > 200 > sum(_rgb(dark))
-    view.find("#theme").click()
+    view.click("#theme")
     assert (view.find("#theme").text, view.script(page)) == ("Theme: light", light)
-    view.find("#theme").click()
+    view.click("#theme")
     assert (view.find("#theme").text, view.script(page)) == ("Theme: dark", dark)
 
 
@@ -265,7 +268,7 @@ def test_on_a_phone(report: Path, look: Callable[..., Any]) -> None:
         "Task",
         "Took",
     ]
-    view.find("#table td button").click()
+    view.click("#table td button")
     assert view.find("#details").size["width"] == 390
     small = view.script(
         "return [...document.querySelectorAll('header button, .buttons button, #details .bar button')]"
