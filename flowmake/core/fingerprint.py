@@ -10,7 +10,7 @@ import xxhash
 
 from flowmake.core import templates
 from flowmake.core.errors import FlowfileError
-from flowmake.core.model import Flow, Input, Output, Recipe, Task
+from flowmake.core.model import Flow, Recipe, Task
 from flowmake.core.source import Place
 from flowmake.core.values import outside, unmarked
 
@@ -47,11 +47,6 @@ def path_list(pairs: Iterable[tuple[str, str]]) -> templates.PathList:
     return templates.PathList((path for path, _ in pairs), groups)
 
 
-def entry_names(entries: Iterable[Input | Output]) -> list[tuple[str, str]]:
-    """(path, group name) of entries that are plain paths."""
-    return [(entry.path, entry.name) for entry in entries]
-
-
 class Renderer:
     """Renders one task's action, environment and folder from a flow, its keys and its paths."""
 
@@ -60,6 +55,7 @@ class Renderer:
         self._declared = task.declared
         self._flow = flow
         self._context: dict[str, Any] | None = None
+        self._environment: dict[str, str] | None = None
         self._paths = paths
         self._cpu = cpu
 
@@ -166,6 +162,11 @@ class Renderer:
 
     def environment(self) -> dict[str, str]:
         """Variables set by `[env]` and the task's own `env`, rendered; the latter may mention the former."""
+        if self._environment is None:
+            self._environment = self._rendered_environment()
+        return self._environment
+
+    def _rendered_environment(self) -> dict[str, str]:
         texts = (*self._flow.env.values(), *self._declared.env.values())
         if not any(map(templates.has_template, texts)):
             return {**self._flow.env, **self._declared.env}
