@@ -11,7 +11,6 @@ from flowmake.core.source import Place
 
 Check = Literal["content", "stat", "exists"]
 ActionKind = Literal["run", "exec", "call", "none"]
-RerunOn = Literal["inputs", "outputs", "recipe", "env", "age"]
 RERUN_ON_ALL: frozenset[str] = frozenset({"inputs", "outputs", "recipe", "env", "age"})
 
 

@@ -10,8 +10,6 @@ from flowmake.core.model import Input, Task
 from flowmake.core.patterns import compile_pattern
 from flowmake.views.picture import Edge, GraphLike, Node
 
-Key = tuple[bool, str]
-
 
 class FileNodes:
     """The files that nodes make and read, with the edges through them; `units` maps a node's name to its tasks'."""

@@ -1,0 +1,48 @@
+"""Looking at a flow from Python: a notebook shows the picture by itself, a script saves it."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import flowmake
+
+FLOW = """\
+[flow]
+name = "pair"
+[tasks.one]
+foreach = { n = [1, 2] }
+outputs = ["one-{{ n }}"]
+run = "touch {{ outputs }}"
+[tasks.two]
+inputs = ["one-*"]
+outputs = ["two"]
+run = "cat {{ inputs }} > two"
+"""
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def titles(svg: str) -> set[str]:
+    """What the nodes are called."""
+    texts = ET.fromstring(svg).iter(f"{SVG}text")
+    return {text.text or "" for text in texts}
+
+
+def test_a_notebook_shows_how_the_tasks_stand(tmp_path: Path) -> None:
+    (tmp_path / "Flowfile").write_text(FLOW)
+    flow = flowmake.load(tmp_path)
+    before = titles(flow.drawing()._repr_svg_())
+    assert {"pair", "one", "two", "stale"} <= before
+    assert flow.run() is not None
+    after = titles(flow.drawing(expand=True)._repr_svg_())
+    assert {"one@1", "one@2", "two", "fresh"} <= after
+    assert "stale" not in after
+
+
+def test_a_script_saves_the_picture_with_its_files(tmp_path: Path) -> None:
+    (tmp_path / "Flowfile").write_text(FLOW)
+    drawing = flowmake.load(tmp_path).drawing(["two"], files=True)
+    drawing.save(str(tmp_path / "flow.svg"))
+    drawing.save(str(tmp_path / "flow.dot"))
+    assert "two" in titles((tmp_path / "flow.svg").read_text())
+    assert (tmp_path / "flow.dot").read_text() == drawing.source
