@@ -127,12 +127,20 @@ def evaluate(text: str, context: Mapping[str, Any], place: Place) -> Any:
     try:
         value = _expression(expression(text) or "")(**context)
         items = elements(value)
-        for part in [value] if items is None else items:
-            if isinstance(part, _Undefined):
-                str(part)  # raises
+        _insist(value if items is None else items)
         return value if items is None or isinstance(value, Sequence) else items
     except Exception as error:
         raise FlowfileError([_problem(error, text, context, place)]) from error
+
+
+def _insist(value: Any) -> None:
+    """Raises where anything in a value is not there, or must not be looked at; whoever uses it would not know how."""
+    if isinstance(value, _Undefined):
+        str(value)  # raises
+    parts = value.values() if isinstance(value, Mapping) else elements(value)
+    for part in parts or ():
+        if not isinstance(part, str):
+            _insist(part)
 
 
 @lru_cache(maxsize=20_000)
