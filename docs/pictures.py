@@ -1,6 +1,6 @@
 """Draws the pictures in docs/images: run it after changing examples/quickstart or how graphs are drawn.
 
-python docs/pictures.py        # needs flowmake and what examples/quickstart/requirements.txt names, and Graphviz
+python docs/pictures.py        # needs flowmake and what examples/quickstart/requirements.txt names, Graphviz, Chromium
 """
 
 from __future__ import annotations
@@ -15,20 +15,43 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "examples" / "quickstart"
 PICTURE = DOCS / "images" / "quickstart.svg"
+REPORT = DOCS / "images" / "report.png"
+SHOWN = "#task=chart@wind"
+BROWSER = (
+    "chromium",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--window-size=1500,1060",
+)
 
 
-def draw(folder: Path, picture: Path) -> None:
-    """The graph of the example in a folder where it was run and one of its inputs edited since."""
-    flowmake = str(Path(sys.executable).with_name("flowmake"))
-    environ = {**os.environ, "PATH": f"{Path(flowmake).parent}{os.pathsep}{os.environ['PATH']}"}
+def draw(folder: Path, picture: Path, report: Path) -> None:
+    """The graph of the example where it was run and one of its inputs edited since, and the report of the next run."""
+    made = (folder / "report.html").as_uri() + SHOWN
     project = shutil.copytree(EXAMPLE, folder / "quickstart", ignore=shutil.ignore_patterns(".flowmake"))
-    for command in (["flowmake", "run", "-q"], ["./edit-one-input"], ["flowmake", "graph", "-o", str(picture)]):
+    commands: tuple[tuple[str, ...], ...] = (
+        ("flowmake", "run", "-q"),
+        ("./edit-one-input",),
+        ("flowmake", "graph", "-o", str(picture)),
+        ("flowmake", "run", "-q"),
+        ("flowmake", "report", "-o", str(folder / "report.html")),
+        (*BROWSER, f"--user-data-dir={folder / 'browser'}", f"--screenshot={report}", made),
+    )
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in commands:
         subprocess.run(command, cwd=project, env=environ, check=True)
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        draw(Path(scratch), PICTURE)
+        draw(Path(scratch), PICTURE, REPORT)
 
 
 if __name__ == "__main__":
