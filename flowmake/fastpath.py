@@ -6,7 +6,6 @@ Standard library only. Finds the state folder and asks the snapshot there; every
 from __future__ import annotations
 
 import os
-import sys
 from time import time
 
 from flowmake import __version__
@@ -34,9 +33,10 @@ def run(argv: list[str]) -> int | None:
     message = snapshot.message_if_current(path, key, os.environ, time())
     if message is None:
         return None
-    if message:
-        sys.stderr.write(message)
-        sys.stderr.flush()
+    try:
+        os.write(2, message.encode())  # unbuffered: what cannot be written must not come up again at exit
+    except OSError:  # a full disk, a reader that has gone: the normal path knows how to go on then
+        return None
     return 0
 
 

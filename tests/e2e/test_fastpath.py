@@ -414,6 +414,14 @@ def test_in_a_folder_that_is_gone(built: Project) -> None:
     assert done.returncode == 2
 
 
+def test_an_answer_that_cannot_be_told(built: Project) -> None:
+    with open("/dev/full", "wb") as full:
+        by_snapshot = built.start("run", stdout=subprocess.DEVNULL, stderr=full).wait()
+        for path in snapshots(built):
+            path.unlink()
+        assert built.start("run", stdout=subprocess.DEVNULL, stderr=full).wait() == by_snapshot
+
+
 def test_a_snapshot_that_cannot_be_written_or_read(built: Project) -> None:
     shutil.rmtree(built.root / ".flowmake" / "snapshots")
     built.write(".flowmake/snapshots", "in the way")
