@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAMES = {"html": "report.html", "trace": "trace.json"}
 _DETAILED = 40
 """Nodes; a graph of no more begins with every instance of its fan-outs."""
-_MOST_DETAILED = 1_000
+_MOST_DETAILED, _MOST_LINES = 1_000, 5_000
 
 
 @click.command(
@@ -135,7 +135,7 @@ def _drawings(known: Account) -> list[Drawing]:
     collapsed = picture.draw(graph, order)
     expanded = picture.draw(graph, order, options=picture.Options(expand=True))
     pictures = [collapsed]
-    if len(collapsed.nodes) < len(expanded.nodes) <= _MOST_DETAILED:
+    if len(collapsed.nodes) < len(expanded.nodes) <= _MOST_DETAILED and len(expanded.edges) <= _MOST_LINES:
         pictures.insert(0 if len(expanded.nodes) <= _DETAILED else 1, expanded)
     return [lay_out(chosen) for chosen in pictures]
 

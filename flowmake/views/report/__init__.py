@@ -13,7 +13,7 @@ from flowmake.core.text import duration as in_words
 from flowmake.views.report.page import Page
 
 _HERE = files(__name__)
-_SCRIPTS = ("data.js", "graph.js", "timeline.js", "table.js", "details.js", "main.js")
+_SCRIPTS = ("data.js", "viewport.js", "graph.js", "timeline.js", "table.js", "details.js", "main.js")
 """In this order; together they are one module."""
 
 

@@ -31,7 +31,7 @@
  * @property {number[]} [upstream]
  */
 /** @typedef {{name: string, label: string, kind: string, tasks: string[], x: number, y: number, w: number, known?: boolean}} Box */
-/** @typedef {{tail: number, head: number, points: number[], kind?: string}} Line */
+/** @typedef {{tail: number, head: number, points?: number[], kind?: string}} Line */
 /** @typedef {{boxes: Box[], lines: Line[]}} Drawing */
 /** @typedef {{task: string, attempt: number, start: number, end: number, status: string, lane: number}} Span */
 /**

@@ -34,7 +34,7 @@ class Details {
 
   /** @param {Box} box */
   group(box) {
-    const tasks = box.tasks.map((name) => numberOf.get(name) ?? -1).filter((index) => index >= 0);
+    const tasks = tasksOf(box);
     const about = box.known === false ? "Its instances are not known before what they are made from is there." : "A name for what it needs.";
     this.open(box.name, tasks.length ? [section(`${tasks.length} instances`, list(tasks.map(withStatus)))] : [html("p", {}, about)]);
   }

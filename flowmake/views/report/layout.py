@@ -10,7 +10,7 @@ from msgspec import Struct
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.text import cut_middle, safe_line
 from flowmake.views import dot
-from flowmake.views.picture import Edge, EdgeKind, Node, NodeKind, Picture, upstream_of
+from flowmake.views.picture import EdgeKind, Node, NodeKind, Picture, upstream_of
 
 HEIGHT = 30
 _LONGEST_LABEL = 38
@@ -41,11 +41,14 @@ class Box(Struct, frozen=True, omit_defaults=True):
 
 
 class Line(Struct, frozen=True, omit_defaults=True):
-    """An edge between boxes, given by index: the corners of Bézier curves (1 + 3n points), x and y in turns."""
+    """An edge between boxes, given by index: the corners of Bézier curves (1 + 3n points), x and y in turns.
+
+    Without points it goes from the right side of one box to the left side of the other.
+    """
 
     tail: int
     head: int
-    points: tuple[float, ...]
+    points: tuple[float, ...] = ()
     kind: EdgeKind = "needs"
 
 
@@ -75,7 +78,8 @@ def lay_out(picture: Picture) -> Drawing:
     if not by_graphviz:
         places = _columns(picture, numbers)
     boxes = tuple(_box(node, places[number]) for number, node in enumerate(picture.nodes))
-    lines = tuple(_line(edge, numbers, boxes, curves) for edge in picture.edges)
+    ends = [(numbers[edge.tail], numbers[edge.head]) for edge in picture.edges]
+    lines = tuple(Line(*pair, curves.get(pair, ()), edge.kind) for pair, edge in zip(ends, picture.edges, strict=True))
     return Drawing(boxes, lines, by_graphviz)
 
 
@@ -101,19 +105,6 @@ def _advance(character: str) -> float:
     if character in "mwMW@%" or unicodedata.east_asian_width(character) in "WF":
         return _WIDEST
     return _WIDE if character.isupper() else _USUAL
-
-
-def _line(edge: Edge, numbers: dict[tuple[bool, str], int], boxes: tuple[Box, ...], curves: Curves) -> Line:
-    tail, head = numbers[edge.tail], numbers[edge.head]
-    points = curves.get((tail, head)) or _curve(boxes[tail], boxes[head])
-    return Line(tail, head, points, edge.kind)
-
-
-def _curve(tail: Box, head: Box) -> tuple[float, ...]:
-    """From the right side of one box to the left side of the other."""
-    x0, x1 = tail.x + tail.w / 2, head.x - head.w / 2
-    bend = max(abs(x1 - x0) / 2, _COLUMN_GAP / 2)
-    return tuple(round(value, 1) for value in (x0, tail.y, x0 + bend, tail.y, x1 - bend, head.y, x1, head.y))
 
 
 def _dot(picture: Picture, numbers: dict[tuple[bool, str], int]) -> str:

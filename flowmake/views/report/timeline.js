@@ -17,8 +17,8 @@ class Timeline {
     this.elements = new Map();
     this.selected = -1;
     this.current = 0;
-    this.end = Math.max(page.run.seconds ?? 0, ...page.spans.map((span) => span.end), 0.05);
-    this.lanes = Math.max(...page.spans.map((span) => span.lane + 1));
+    this.end = page.spans.reduce((end, span) => Math.max(end, span.end), page.run.seconds || 0.05);
+    this.lanes = page.spans.reduce((lanes, span) => Math.max(lanes, span.lane + 1), 1);
     this.frame = byId("lanes");
     this.svg = svg("svg", { class: "lanes", role: "group", "aria-label": "Timeline; arrow keys go from one task to the next, Enter shows it" });
     this.frame.append(this.svg);

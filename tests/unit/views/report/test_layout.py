@@ -46,8 +46,9 @@ def test_what_comes_first_is_left_and_nothing_overlaps(program: str) -> None:
     assert overlapping(drawing) == []
 
 
-def test_lines_begin_and_end_at_their_boxes(program: str) -> None:
+def test_lines_begin_and_end_at_their_boxes() -> None:
     drawing = lay_out(picture({"a": "bc", "bc": "d"}))
+    assert drawing.by_graphviz
     for line in drawing.lines:
         assert len(line.points) % 6 == 2
         tail, head = drawing.boxes[line.tail], drawing.boxes[line.head]
