@@ -108,9 +108,9 @@ class Viewport {
     if (other) {
       const apart = (/** @type {{x: number, y: number}} */ point) => Math.max(Math.hypot(point.x - other.x, point.y - other.y), 1);
       this.zoom(apart(now) / apart(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
-    } else {
-      this.move({ ...this.view, x: this.view.x + now.x - before.x, y: this.view.y + now.y - before.y });
     }
+    const part = other ? 0.5 : 1;
+    this.move({ ...this.view, x: this.view.x + (now.x - before.x) * part, y: this.view.y + (now.y - before.y) * part });
   }
 
   /** @param {PointerEvent} event */

@@ -277,6 +277,22 @@ def test_on_a_phone(report: Path, look: Callable[..., Any]) -> None:
     assert small == []
 
 
+def test_two_fingers_zoom_the_graph_and_not_the_page(report: Path, look: Callable[..., Any]) -> None:
+    view = look(report, width=390, height=844)
+    place = view.script(
+        "const r = document.querySelector('#drawing').getBoundingClientRect();"
+        "return {x: Math.round(r.x + r.width / 2), y: Math.round(r.y + 60)}"
+    )
+    scale = (
+        "return Number(document.querySelector('#drawing > g').getAttribute('transform').match(/scale\\((.*)\\)/)[1])"
+    )
+    before = view.script(scale)
+    pinch = {**place, "gestureSourceType": "touch", "scaleFactor": 2}
+    view.driver.execute_cdp_cmd("Input.synthesizePinchGesture", pinch)
+    assert view.script(scale) > before
+    assert view.script("return visualViewport.scale") == 1
+
+
 def test_everything_has_a_name_and_a_place_in_the_page(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
     assert view.script("return document.documentElement.lang") == "en"
