@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, cast
 
 from flowmake.core.errors import StateError
 from flowmake.core.model import Attempt, LastStatus, RunRecord, TaskRecord, Trace
+
+_HINT = "deleting the state file mends it: everything counts as never run then"
 
 Item = TypeVar("Item")
 Values = tuple[Any, ...]
@@ -42,6 +45,25 @@ def split(data: bytes) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=False))
 
 
+@contextmanager
+def _sound(what: str) -> Iterator[None]:
+    """Raises `StateError` where values are not such as were written: a damage that the database does not see."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise StateError(f"{what} in the state file is damaged: {error}", _HINT) from error
+
+
+def _numbers(*values: Any) -> None:
+    if not all(isinstance(value, int | float) for value in values):
+        raise ValueError("a text stands where a number should")
+
+
+def _texts(*values: Any) -> None:
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("something else stands where a text should")
+
+
 def trace_values(trace: Trace) -> Values:
     """In the order of the columns of `traces`, the task's name first."""
     return (
@@ -61,10 +83,14 @@ def trace_values(trace: Trace) -> Values:
 def to_trace(task: str, values: Values) -> Trace:
     """From the columns after the task's name."""
     recipe, env, inputs, outputs, finished, seconds, run, discovered, identity = values
-    found = tuple(decode(discovered).split("\0")) if discovered else ()
-    return Trace(
-        task, decode(recipe), split(env), split(inputs), split(outputs), finished, seconds, run, found, identity
-    )
+    try:
+        found = tuple(decode(discovered).split("\0")) if discovered else ()
+        text, tables = decode(recipe), (split(env), split(inputs), split(outputs))
+        if not (finished.__class__ is seconds.__class__ is float and run.__class__ is identity.__class__ is str):
+            raise ValueError("values of another type than was written")
+    except (TypeError, ValueError, AttributeError) as error:
+        raise StateError(f"the record of `{task}` in the state file is damaged: {error}", _HINT) from error
+    return Trace(task, text, *tables, finished, seconds, run, found, identity)
 
 
 def attempt_values(attempt: Attempt) -> Values:
@@ -84,7 +110,10 @@ def attempt_values(attempt: Attempt) -> Values:
 def to_attempt(task: str, values: Values) -> Attempt:
     """From the columns after the task's name."""
     status, run, started, seconds, exit_code, signal, foreign = values
-    found = tuple(decode(foreign).split("\0")) if foreign else ()
+    with _sound(f"the last attempt of `{task}`"):
+        found = tuple(decode(foreign).split("\0")) if foreign else ()
+        _numbers(started, seconds, exit_code or 0, signal or 0)
+        _texts(status, run)
     return Attempt(task, cast(LastStatus, status), run, started, seconds, exit_code, signal, found)
 
 
@@ -106,21 +135,24 @@ def run_values(run: RunRecord) -> Values:
 def to_run(values: Values) -> RunRecord:
     """From the columns of `runs`."""
     id, started, finished, status, exit_code, jobs, counts, more = values
-    rest = _from_json(more)
-    return RunRecord(
-        id=id,
-        started=started,
-        finished=finished,
-        status=status,
-        exit_code=exit_code,
-        targets=tuple(rest["targets"]),
-        argv=tuple(rest["argv"]),
-        jobs=jobs,
-        user=rest["user"],
-        host=rest["host"],
-        commit=rest["commit"],
-        counts=_from_json(counts),
-    )
+    with _sound("a run"):
+        rest = json.loads(more)
+        _numbers(started, finished, exit_code, jobs)
+        _texts(id, status)
+        return RunRecord(
+            id=id,
+            started=started,
+            finished=finished,
+            status=status,
+            exit_code=exit_code,
+            targets=tuple(rest["targets"]),
+            argv=tuple(rest["argv"]),
+            jobs=jobs,
+            user=rest["user"],
+            host=rest["host"],
+            commit=rest["commit"],
+            counts=json.loads(counts),
+        )
 
 
 def record_values(record: TaskRecord) -> Values:
@@ -142,15 +174,11 @@ def record_values(record: TaskRecord) -> Values:
 def to_record(values: Values) -> TaskRecord:
     """From the columns of `records`."""
     run, task, status, attempt, started, seconds, exit_code, signal, log, reasons = values
-    told = tuple(_from_json(reasons)) if reasons else ()
-    return TaskRecord(run, decode(task), status, attempt, started, seconds, exit_code, signal, decode(log), told)
-
-
-def _from_json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise StateError(f"a record in the history is damaged: {error}") from error
+    with _sound("a record of the history"):
+        told = tuple(json.loads(reasons)) if reasons else ()
+        _numbers(started, seconds, attempt)
+        _texts(run, status)
+        return TaskRecord(run, decode(task), status, attempt, started, seconds, exit_code, signal, decode(log), told)
 
 
 class Lazy(MutableMapping[str, Item], Generic[Item]):
@@ -185,4 +213,5 @@ class Lazy(MutableMapping[str, Item], Generic[Item]):
 
 def by_name(rows: Iterable[Values]) -> dict[str, Values]:
     """Rows by their decoded first column."""
-    return {decode(row[0]): row[1:] for row in rows}
+    with _sound("a name"):
+        return {decode(row[0]): row[1:] for row in rows}

@@ -43,9 +43,16 @@ ALONE = 3000
 
 
 def key_of(argv: Sequence[str], folder: str, environ: Mapping[str, str], version: str) -> bytes:
-    """What tells one invocation from another; the same text means the same question to flowmake."""
-    mine = sorted(pair for pair in environ.items() if pair[0].startswith("FLOWMAKE_") and pair[0] not in PASSED_ON)
-    told = (version, sys.version, tuple(argv), folder, tuple(mine))
+    """What tells one invocation from another; the same text means the same question to flowmake.
+
+    It is kept in the snapshot: of the values of parameters, which may be secrets, only digests are in it.
+    """
+    named = [name for name in environ if name.startswith("FLOWMAKE_") and name not in PASSED_ON]
+    mine = [(name, digest(environ[name])) for name in sorted(named)]
+    words = tuple(argv)
+    if any(word.startswith("--set") for word in words):
+        words = (digest("\0".join(words)),)
+    told = (version, sys.version, words, folder, tuple(mine))
     return repr(told).encode("utf-8", "backslashreplace")
 
 
@@ -141,6 +148,8 @@ def message_if_current(path: str, key: bytes, environ: Mapping[str, str], now: f
         shown: str = message
         return shown
     except OSError:  # no such snapshot, a file that has gone, no process to be had
+        return None
+    except (ValueError, TypeError, EOFError, AttributeError, OverflowError):  # it is none, though it looks like one
         return None
 
 

@@ -331,7 +331,7 @@ def test_a_damaged_record_of_the_history_is_told(path: Path) -> None:
     store.begin_run(RunRecord("r1", 1.0))
     store.flush()
     store._open().execute("UPDATE runs SET more = '{'")
-    with pytest.raises(StateError, match=r"^a record in the history is damaged: Expecting property name"):
+    with pytest.raises(StateError, match=r"^a run in the state file is damaged: Expecting property name"):
         store.runs()
     store.close()
 

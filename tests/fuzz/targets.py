@@ -1,0 +1,213 @@
+"""What is fuzzed: targets take bytes, and must end well or in an error meant for users. Unaware of who makes them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from zlib import crc32
+
+from flowmake.core import dotenv as dotenv_files
+from flowmake.core import templates
+from flowmake.core.depfile import parse_depfile
+from flowmake.core.errors import FlowfileError, FlowmakeError
+from flowmake.core.flowfile import load_flow
+from flowmake.core.graph import Graph
+from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
+from flowmake.core.patterns import compile_pattern, escape, intersects, normalise, unescape
+from flowmake.core.positions import render
+from flowmake.core.source import Place
+from flowmake.core.text import safe_text
+from flowmake.core.values import PathList, outside
+from flowmake.wiring import DiskSources
+from flowmake.world import snapshot
+from flowmake.world.store import SqliteStore
+from tests.fakes import FakeFiles
+
+Target = Callable[[bytes], None]
+
+
+def text_of(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def flowfile(data: bytes) -> None:
+    """Any file is a flow with a graph, or a list of problems that can be shown with their lines."""
+    files = FakeFiles({"Flowfile": data, "a.csv": "a", "list.txt": "x\ny\n", "x.json": "[1, 2]"})
+    try:
+        flow = load_flow(
+            "/root",
+            "Flowfile",
+            files.read,
+            glob=files.glob,
+            run_include=lambda argv, inputs: "",
+            environ={},
+            params={},
+        )
+        Graph(flow, DiskSources(files))
+    except FlowfileError as error:
+        shown = render(error.problems, lambda name: text_of(data) if name == "Flowfile" else None)
+        assert shown.strip()
+        assert "\x1b" not in safe_text(shown)
+
+
+def depfile(data: bytes) -> None:
+    """Paths, or a `ValueError` that names a line."""
+    try:
+        found = parse_depfile(data)
+    except ValueError as error:
+        if str(error).startswith("line "):
+            return
+        raise
+    assert all(path and "\n" not in path and "\0" not in path for path in found)
+    assert len(set(found)) == len(found)
+
+
+def glob(data: bytes) -> None:
+    """Two patterns and a path, by lines: no text makes matching fail, and what is said of patterns is consistent."""
+    first, second, path = [*text_of(data).split("\n", 2), "", ""][:3]
+    path = normalise(path.replace("\0", ""))
+    one, two = compile_pattern(normalise(first)), compile_pattern(normalise(second))
+    matches = one.matches(path), two.matches(path)
+    if all(matches) and path:
+        assert intersects(one.source, two.source), (first, second, path)
+    assert intersects(one.source, two.source) == intersects(two.source, one.source)
+    assert compile_pattern(escape(path)).matches(path)
+    assert unescape(escape(path)) == path
+    assert normalise(normalise(first)) == normalise(first)
+
+
+CONTEXT = {
+    "params": {"a": 1, "text": "it's", "list": ["x", "y"], "deep": {"k": ["v"]}},
+    "inputs": PathList(["a b.txt", "-x"], {"raw": ["a b.txt"]}),
+    "outputs": PathList(["out/"]),
+    "flow": {"name": "f", "root": "/root"},
+    "task": {"name": "t"},
+    "env": {"A": "b"},
+    "cpu": 2,
+    "v": outside("-rf"),
+}
+
+
+def template(data: bytes) -> None:
+    """Rendered in every way, or one problem in words."""
+    text, place = text_of(data), Place("Flowfile", ("tasks", "t", "run"))
+    templates.check(text, place)
+    templates.names(text)
+    templates.skeleton(text)
+    for rendered in (templates.render_shell, templates.render, templates.render_paths, templates.render_names):
+        with suppress(FlowfileError):
+            rendered(text, CONTEXT, place)
+    with suppress(FlowfileError):
+        templates.render_list(text, CONTEXT, place)
+
+
+def dotenv(data: bytes) -> None:
+    """Variables and problems, each problem with its line."""
+    variables, problems = dotenv_files.parse(".env", text_of(data))
+    assert all(name and "=" not in name for name in variables)
+    assert all(problem.places[0].line >= 1 for problem in problems)
+
+
+KEY = b"key"
+
+
+def snapshots(data: bytes) -> None:
+    """Whatever lies there, nobody is told that there is nothing to do. Its checksum is set right now and then."""
+    body = data[1:]
+    if data[:1] == b"\1":
+        body = snapshot.MAGIC + crc32(body).to_bytes(4, "big") + body
+    with _folder() as folder:
+        path = os.path.join(folder, "snapshots", "one")
+        os.mkdir(os.path.dirname(path))
+        with open(path, "wb") as file:
+            file.write(body)
+        here = os.getcwd()
+        assert snapshot.message_if_current(path, KEY, {}, 0.0) is None
+        assert os.getcwd() == here
+
+
+@cache
+def good_state() -> bytes:
+    """A database in which there is something of everything."""
+    with _folder() as folder:
+        path = os.path.join(folder, "state.db")
+        store = SqliteStore(path)
+        store.begin_run(RunRecord("r1", 1.0, argv=("run",)))
+        for number in range(20):
+            name = f"t{number}"
+            attempt = Attempt(name, "succeeded", "r1", 1.0)
+            trace = Trace(
+                name, "cp a b\nshell: []", {"E": "1"}, {"a": "0" * 32}, {f"b{number}": "1" * 32}, 2.0, 1.0, "r1"
+            )
+            store.begin_task(attempt)
+            store.end_task(attempt, TaskRecord("r1", name, "succeeded", 1, 1.0, 1.0), trace)
+        store.end_run(RunRecord("r1", 1.0, 2.0, "succeeded", 0))
+        store.close()
+        with open(path, "rb") as file:
+            return file.read()
+
+
+def state(data: bytes) -> None:
+    """A damaged database is read as far as it goes, set aside, or explained: for reading and for writing.
+
+    The bytes are edits of a good one (four of place, one of length, then what goes there), or a whole file after `F`.
+    """
+    content = data[1:] if data[:1] == b"F" else _edited(good_state(), data[1:])
+    with _folder() as folder:
+        for read_only in (True, False):
+            path = os.path.join(folder, f"{read_only}.db")
+            with open(path, "wb") as file:
+                file.write(content)
+            with suppress(FlowmakeError):
+                _use(SqliteStore(path, read_only=read_only), read_only=read_only)
+
+
+def _edited(good: bytes, edits: bytes) -> bytes:
+    content = bytearray(good)
+    while len(edits) > 5:
+        place, length = int.from_bytes(edits[:4], "big") % len(content), edits[4]
+        content[place : place + length] = edits[5 : 5 + length]
+        edits = edits[5 + length :]
+    return bytes(content)
+
+
+def _use(store: SqliteStore, *, read_only: bool) -> None:
+    try:
+        for table in (store.traces(), store.attempts(), store.made()):
+            for name in list(table):
+                table.get(name)
+        for run in store.runs():
+            store.tasks_of(run.id)
+        store.records_of("t1")
+        store.named_orphans()
+        store.stat_cache()
+        if not read_only:
+            store.accept(Trace("new", "", {}, {}, {}, 1.0, 1.0, "r2"))
+            store.flush()
+            assert store.traces().get("new") is not None
+    finally:
+        store.close()
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    folder = tempfile.mkdtemp(prefix="flowmake-fuzz-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+TARGETS: dict[str, Target] = {
+    "flowfile": flowfile,
+    "depfile": depfile,
+    "glob": glob,
+    "template": template,
+    "dotenv": dotenv,
+    "snapshot": snapshots,
+    "state": state,
+}
