@@ -35,6 +35,7 @@ Look:
   log         Print the log of a task.
   history     Show past runs and their tasks.
   lineage     Tell what made a file, and from what.
+  report      Write a page about a run: graph, timeline, tasks, logs.
 
 Set up:
   init        Write a starter Flowfile.
@@ -68,7 +69,7 @@ def test_version(project: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("rnu", "did you mean `run`?"), ("report-all", "to run a task of that name: `flowmake run report-all`")],
+    [("rnu", "did you mean `run`?"), ("weather", "to run a task of that name: `flowmake run weather`")],
 )
 def test_an_unknown_command(project: Any, name: str, hint: str) -> None:
     done = project.run(name)

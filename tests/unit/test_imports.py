@@ -66,6 +66,7 @@ def test_the_entry_alone_imports_nothing_heavy() -> None:
         ("history",),
         ("log",),
         ("lineage", "a"),
+        ("report", "--format", "trace", "-o", "-"),
         ("check",),
     ],
 )
