@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAMES = {"html": "report.html", "trace": "trace.json"}
 _DETAILED = 40
 """Nodes; a graph of no more begins with every instance of its fan-outs."""
-_MOST_DETAILED, _MOST_LINES = 1_000, 5_000
+_MOST_DETAILED, _MOST_LINES = 1_500, 5_000
 
 
 @click.command(
@@ -53,7 +53,8 @@ def command(ctx: click.Context, run: str, form: str, output: str | None) -> int:
     known = account(project, run)
     text = _trace(project, known) if form == "trace" else _page(project, known)
     if output == "-":
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
         return 0
     path = output or NAMES[form]
     _write(path, text)

@@ -53,23 +53,23 @@ class JUnit:
         facts = {
             "name": _line(self._flow),
             "tests": str(len(cases)),
-            **{f"{kind}s" if kind != "skipped" else kind: str(_count(cases, kind)) for kind in _KINDS},
+            "failures": _count(cases, "failure"),
+            "errors": _count(cases, "error"),
             "time": _seconds(self._end.seconds if self._end is not None else 0.0),
         }
         suites = ET.Element("testsuites", facts)
         moment = datetime.fromtimestamp(begin.time, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        suite = ET.SubElement(suites, "testsuite", {**facts, "timestamp": moment, "id": _line(begin.run)})
+        suite = ET.SubElement(suites, "testsuite", {**facts, "skipped": _count(cases, "skipped"), "timestamp": moment})
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", {"name": "run", "value": _line(begin.run)})
         suite.extend(cases)
         ET.indent(suites)
         text = ET.tostring(suites, "unicode")
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
 
 
-_KINDS = ("failure", "error", "skipped")
-
-
-def _count(cases: list[ET.Element], kind: str) -> int:
-    return sum(case.find(kind) is not None for case in cases)
+def _count(cases: list[ET.Element], kind: str) -> str:
+    return str(sum(case.find(kind) is not None for case in cases))
 
 
 def _case(event: TaskFinished, flow: str) -> ET.Element:

@@ -58,6 +58,7 @@ class Graph {
     this.showLines();
     if (!this.drawing.boxes.length) return;
     this.port.bounds = this.bounds();
+    this.svg.style.setProperty("--need", `${(this.port.bounds.bottom - this.port.bounds.top) * 1.25 + 40}px`);
     this.port.fit();
     if (this.port.view.scale < READABLE) this.begin();
     this.draw();

@@ -44,10 +44,11 @@ def test_a_suite_for_the_run_with_its_counts(event: Make) -> None:
         {"task": "c", "status": "skipped"},
         {"task": "d", "status": "fresh"},
     )
-    assert (xml.name, xml.tests, xml.failures, xml.errors, xml.skipped, xml.time) == ("weather", 5, 1, 1, 2, 4.5)
+    assert (xml.name, xml.tests, xml.failures, xml.errors, xml.time) == ("weather", 5, 1, 1, 4.5)
     (suite,) = xml
     assert isinstance(suite, TestSuite)
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (5, 1, 1, 2)
+    assert [(p.name, p.value) for p in suite.properties()] == [("run", "r1")]
     assert suite.timestamp == "2023-11-14T22:13:20"
     assert [(c.classname, c.name, c.time, c.is_passed) for c in suite] == [
         ("weather.a", "a", 1.5, True),
