@@ -109,8 +109,8 @@ def check(text: str, place: Place, mode: Mode) -> Problem | None:
     """What is wrong with the syntax, if anything."""
     try:
         _template(text, mode)
-    except TemplateSyntaxError as error:
-        return _syntax_problem(error, text, place)
+    except Exception as error:  # what is constant is worked out while compiling, and can fail like anything else
+        return _problem(error, text, {}, place)
     return None
 
 
@@ -159,7 +159,7 @@ def names(text: str) -> frozenset[str]:
     env = environment("plain")
     try:
         return frozenset(meta.find_undeclared_variables(env.parse(text)) - env.globals.keys())
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError):
         return frozenset()
 
 
@@ -205,13 +205,25 @@ def _problem(error: Exception, text: str, context: Mapping[str, Any], place: Pla
     match error:
         case TemplateSyntaxError():
             return _syntax_problem(error, text, place)
+        case _Absent() if isinstance(error.name, _Undefined):
+            return _problem(_why_absent(error.name), text, context, place)
         case _Absent():
             return _absent_problem(error, context, place)
+        case RecursionError():
+            return Problem("the template is not valid: it is nested too deeply", (place,))
         case SecurityError():
             message = f"templates cannot reach into Python: {error}"
             return Problem(message, (place,), "use values, filters and tests only")
         case _:
             return Problem(f"the template cannot be rendered: {str(error) or type(error).__name__}", (place,))
+
+
+def _why_absent(value: _Undefined) -> Exception:
+    """The error that using this value raises."""
+    try:
+        raise ValueError(str(value))
+    except Exception as error:
+        return error
 
 
 def _syntax_problem(error: TemplateSyntaxError, text: str, place: Place) -> Problem:

@@ -77,6 +77,8 @@ def render(text: str, context: Mapping[str, Any], place: Place) -> str:
 
 def render_shell(text: str, context: Mapping[str, Any], place: Place) -> str:
     """Shell text: every value quoted unless piped through `raw`. Raises `FlowfileError`."""
+    if not has_template(text):
+        return text
     try:
         return settled_shell(_render(text, context, place, "shell"))
     except WouldBeOption as error:

@@ -167,7 +167,7 @@ def settled_shell(text: str) -> str:
     for part in rest:
         command = _COMMAND_END.split(before)[-1]
         if "--" not in command.split() and (not command or command.rstrip("\"'")[-1:] in ("", " ", "\t", "<", ">")):
-            raise WouldBeOption(part.split(None, 1)[0])
+            raise WouldBeOption(*part.split(None, 1)[:1])
         before += part
     return before
 
