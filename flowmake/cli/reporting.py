@@ -57,7 +57,7 @@ def account(project: Project, given: str) -> Account:
     events = tuple(read_events(project.state.events(run.id)))
     plan = _plan(project)
     found = _spans(run, events, records, running=running)
-    seconds = {span.task: span.seconds for span in found}
+    seconds = _seconds(found)
     order = [*plan.order, *(name for name in seconds if name not in plan.judgements)]
     critical = critical_path(order, lambda name: _upstream(plan, name), seconds)
     return Account(
@@ -98,6 +98,12 @@ def concrete_upstream(plan: Plan, name: str) -> Iterator[str]:
         more = [upstream for upstream in _upstream(plan, other) if upstream not in seen]
         seen.update(more)
         stack += more
+
+
+def _seconds(found: list[Span]) -> dict[str, float]:
+    """How long each task held up what comes after it: all its attempts, and the pauses between them."""
+    first: dict[str, float] = {}
+    return {span.task: span.end - first.setdefault(span.task, span.start) for span in found}
 
 
 def _upstream(plan: Plan, name: str) -> tuple[str, ...]:

@@ -180,15 +180,15 @@ def _explained(reasons: Iterable[Mapping[str, Any]]) -> tuple[Line, ...]:
 
 
 def _how(ended: Mapping[str, Any]) -> str:
-    """How a task failed, or why it was skipped, in words; nothing where it was not."""
-    from flowmake.observers.wording import BAD, signal_name
+    """How a task failed, or why it was skipped, in words; nothing where the status says it all."""
+    from flowmake.observers.wording import signal_name
 
-    if ended.get("status") not in (*BAD, "skipped"):
+    if ended.get("status") not in ("failed", "skipped"):
         return ""
     message = safe_line(ended.get("message") or "")
     if (number := ended.get("signal")) is not None:
         return f"killed by {signal_name(number)}"
-    if ended["status"] == "failed" and ended.get("exit_code"):
+    if ended.get("exit_code"):
         code = f"exit code {ended['exit_code']}"
         return message if code in message else f"{code}; {message}" if message else code
     return message

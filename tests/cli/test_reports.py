@@ -75,6 +75,39 @@ def test_tasks_and_inputs_that_are_no_more(built: Any) -> None:
     assert tasks["other"]["now"] == "stale"
 
 
+@pytest.mark.parametrize(
+    ("fields", "status", "ended"),
+    [
+        ('run = "exit 3"', "failed", "exit code 3"),
+        ('run = "kill -9 $$"', "failed", "killed by SIGKILL"),
+        ('run = "true"\noutputs = ["x"]', "failed", "exit code 0, but it did not make `x`"),
+        ('run = "read line < gate"\ntimeout = "50ms"', "timed_out", None),
+        ('run = "exit 0"', "succeeded", None),
+    ],
+)
+def test_how_a_task_ended(project: Any, fields: str, status: str, ended: str | None) -> None:
+    project.flowfile(f"[tasks.a]\n{fields}")
+    with project.gate():
+        project.run("run", "-q")
+    (task,) = data(project)["tasks"]
+    assert (task["status"], task.get("ended")) == (status, ended)
+
+
+def test_the_critical_path_counts_every_attempt(project: Any) -> None:
+    project.flowfile("""
+        [tasks.one]
+        run = "test -e once || { touch once; exit 1; }"
+        retries = { attempts = 1, delay = "300ms" }
+
+        [tasks.two]
+        run = "true"
+        """)
+    assert project.run("run", "-q").code == 0
+    found = data(project)
+    assert [found["tasks"][index]["name"] for index in found["critical"]] == ["one"]
+    assert [span["status"] for span in found["spans"] if span["task"] == "one"] == ["retried", "succeeded"]
+
+
 def test_a_run_whose_events_and_logs_are_gone(built: Any) -> None:
     for path in (built.root / ".flowmake" / "runs").rglob("*.*l*"):
         if path.is_file():
