@@ -72,12 +72,23 @@ def removable(
     made = view.store.made()
     if orphans:
         paths = find_orphans(view)
+        for sentence in _undecided(view, made):
+            say(sentence)
     else:
-        paths = [path for name in _wanted(workspace, view, targets) for path in _made(view, name, made)]
+        paths = sorted(path for name in _wanted(workspace, view, targets) for path in _made(view, name, made))
     why_kept = {path: why for path in paths if (why := _why_kept(workspace, view, path, made[path]))}
     for path, why in why_kept.items():
         say(f"`{safe_line(path)}` is kept, since {why}")
     return [path for path in paths if path not in why_kept]
+
+
+def _undecided(view: View, made: Iterable[str]) -> Iterator[str]:
+    """What may have been dropped by a fan-out, or may not: that is known only once its source was made."""
+    fanouts = view.graph.fanouts
+    makers = {view.graph.producer(path) for path in made} if fanouts else set()
+    for name in sorted(name for name in fanouts if name in makers):
+        sources = ", ".join(f"`{source}`" for source in fanouts[name])
+        yield f"what `{name}` made is kept, since its instances are not known before {sources} has run"
 
 
 def _why_kept(workspace: Workspace, view: View, path: str, digest: str) -> str:

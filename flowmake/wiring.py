@@ -128,7 +128,9 @@ def read_params(path: str | None) -> dict[str, Any]:
     try:
         found = json.loads(data) if path.endswith(".json") else tomli.loads(data.decode())
     except ValueError as error:
-        raise UsageError(f"`{path}` is not {'JSON' if path.endswith('.json') else 'TOML'}: {error}") from error
+        expected = "JSON" if path.endswith(".json") else "TOML"
+        hint = "parameters are read from TOML or JSON files" if path.endswith((".yaml", ".yml")) else ""
+        raise UsageError(f"`{path}` is not {expected}: {error}", hint) from error
     if not isinstance(found, dict):
         raise UsageError(f"`{path}` must hold a table of parameters")
     return found

@@ -205,6 +205,21 @@ class Evidence:
                     return trace.identity
         return digest
 
+    def missing_inputs(self, task: Task, facts: Facts) -> list[str]:
+        """Declared inputs that are not there although everything before the task is settled.
+
+        What a depfile once named may be gone, and so may what a task makes that is allowed to fail.
+        """
+        if ABSENT not in facts.inputs.values():
+            return []
+        absent = (entry.path for entry in self.resolve(task) if facts.inputs.get(entry.path) == ABSENT)
+        return [path for path in absent if not self._may_stay_away(path)]
+
+    def _may_stay_away(self, path: str) -> bool:
+        return any(
+            task.declared.allow_failure for name in self.graph.behind_path(path) for task in self.graph.members(name)
+        )
+
     # -- temporary outputs -------------------------------------------------------------------------------------
 
     def removed_temps(self, name: str, facts: Facts) -> list[str]:

@@ -147,6 +147,7 @@ class _Expander:
             self._rendered(declared.pool, "pool", problems),
             self._resources(problems),
             self._rendered(declared.description, "description", problems),
+            self._rendered(declared.confirm, "confirm", problems),
         )
         if problems:
             raise FlowfileError(problems)

@@ -180,6 +180,7 @@ class Task(Struct, frozen=True):
     pool: str = ""
     resources: dict[str, int] = field(default_factory=dict)
     description: str = ""
+    confirm: str = ""
 
     @property
     def is_group(self) -> bool:

@@ -36,9 +36,7 @@ def settle(
     defaults: Mapping[str, Any], places: Mapping[str, Place], environ: Mapping[str, str], given: Mapping[str, object]
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The value of each parameter, and a problem for each override that names none or does not fit its default."""
-    problems = [
-        Problem(f"no parameter `{name}`", hint=did_you_mean(name, defaults)) for name in given if name not in defaults
-    ]
+    problems = [Problem(f"no parameter `{name}`", hint=_hint(name, defaults)) for name in given if name not in defaults]
     settled: dict[str, Any] = {}
     for name, default in defaults.items():
         settled[name] = default
@@ -54,6 +52,14 @@ def settle(
         except ValueError:
             problems.append(_misfit(source, value, default, places[name]))
     return settled, problems
+
+
+def _hint(name: str, defaults: Mapping[str, Any]) -> str:
+    table = name.partition(".")[0]
+    if table != name and isinstance(defaults.get(table), dict):
+        keys = ", ".join(f"{key} = …" for key in defaults[table])
+        return f"`{table}` is a table, which is set as a whole: `{table}={{ {keys} }}`"
+    return did_you_mean(name, defaults)
 
 
 def is_given(default: Any, value: Any) -> bool:

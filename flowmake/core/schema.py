@@ -256,7 +256,7 @@ class TaskTable(Struct, forbid_unknown_fields=True):
     ] = ""
     console: Annotated[bool, doc("Inherits the terminal; one such task at a time.", example="true")] = False
     confirm: Annotated[
-        bool | str, doc("Asks this before it runs.", expects="a question, or true", example='"Publish?"')
+        bool | str, doc("Asks this before it runs. *Template.*", expects="a question, or true", example='"Publish?"')
     ] = ""
     on_fail_outputs: Annotated[
         Literal["delete", "keep"], doc("What happens to outputs changed by a failed attempt.", example='"keep"')

@@ -128,7 +128,7 @@ class Record(dict[str, Any]):
 
 
 class NotOneText(ValueError):
-    """A list stands where one text is wanted."""
+    """A list or a table stands where one text is wanted."""
 
 
 def safe_path(path: str) -> str:
@@ -145,7 +145,7 @@ def shell_text(value: Any) -> str:
     if isinstance(value, Outside) and value.startswith("-"):
         return _MARK + quote(value)
     items = elements(value)
-    return quote(str(value)) if items is None else " ".join(map(shell_text, items))
+    return quote(_one_text(value)) if items is None else " ".join(map(shell_text, items))
 
 
 def word_text(value: Any) -> str:
@@ -155,7 +155,7 @@ def word_text(value: Any) -> str:
     if isinstance(value, Outside) and value.startswith("-"):
         return _MARK + value
     items = elements(value)
-    return str(value) if items is None else " ".join(map(word_text, items))
+    return _one_text(value) if items is None else " ".join(map(word_text, items))
 
 
 def settled_shell(text: str) -> str:
@@ -184,7 +184,7 @@ def path_text(value: Any) -> str:
     if isinstance(value, Raw):
         return str(value)
     items = elements(value)
-    return escape(str(value)) if items is None else path_text(_only(items))
+    return escape(_one_text(value)) if items is None else path_text(_only(items))
 
 
 def name_text(value: Any) -> str:
@@ -210,6 +210,13 @@ def _percent_encoded(found: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))
 
 
+def _one_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        keys = ", ".join(f"`.{key}`" for key in value)
+        raise NotOneText(f"a table stands where text is wanted; write one of its keys after it: {keys}")
+    return str(value)
+
+
 def _only(items: Sequence[Any]) -> Any:
     if len(items) != 1:
         raise NotOneText("a list must stand alone in its entry, or be narrowed down to one element")
@@ -219,7 +226,7 @@ def _only(items: Sequence[Any]) -> Any:
 def plain_text(value: Any) -> str:
     """A value as it is."""
     items = elements(value)
-    return str(value) if items is None else " ".join(map(plain_text, items))
+    return _one_text(value) if items is None else " ".join(map(plain_text, items))
 
 
 FINALIZERS: Final[dict[Mode, Callable[[Any], str]]] = {

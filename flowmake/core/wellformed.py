@@ -31,6 +31,7 @@ def _texts(declaration: Declaration) -> Iterator[tuple[str, Keys]]:
     yield from _inside(declaration.wrapper, ("wrapper",))
     yield declaration.cwd, ("cwd",)
     yield declaration.description, ("description",)
+    yield declaration.confirm, ("confirm",)
 
 
 def _inside(value: Any, keys: Keys) -> Iterator[tuple[str, Keys]]:

@@ -39,6 +39,8 @@ def reason_sentence(reason: Reason | Mapping[str, Any]) -> str:
             return f"recipe changed: {_first_change(facts['old'], facts['new'])}"
         case "env_changed":
             return f"environment changed: {safe_line(facts['name'])}"
+        case "output_changed" if not facts["old"]:
+            return f"output not made by the last run: {safe_line(facts['path'])}"
         case "input_changed" | "output_changed":
             what = "input changed" if kind == "input_changed" else "output edited"
             return f"{what}: {safe_line(facts['path'])} ({digest_change(facts['old'], facts['new'])})"

@@ -205,6 +205,9 @@ class Scheduler:
             return
         if self._waits_for_temps(name, facts):
             return
+        if missing := evidence.missing_inputs(task, facts):
+            self._settle_unrun(name, State.FAILED, self._missing_sentence(missing))
+            return
         declared = task.declared
         resources = {key: int(value) for key, value in task.resources.items()}
         claim = self._limits.claim(name, task.pool, resources, console=declared.console)
@@ -221,6 +224,13 @@ class Scheduler:
         self._facts[name] = (facts, verdict)
         self._schedule.move(name, State.READY)
         self._schedule.put(name, claim, declared.priority)
+
+    def _missing_sentence(self, paths: Sequence[str]) -> str:
+        path, more = paths[0], f" (and {len(paths) - 1} more)" if paths[1:] else ""
+        maker = next(self._graph.behind_path(path), None)
+        if maker is None:
+            return f"`{path}`, an input, does not exist and no task makes it{more}"
+        return f"`{path}`, an input that `{maker}` makes, does not exist{more}"
 
     def _waits_for_temps(self, name: str, facts: Facts) -> bool:
         """Have removed temporary inputs made again first."""
@@ -277,7 +287,7 @@ class Scheduler:
         self._slots.release(max(claim.cpu, 1))
 
     def _is_confirmed(self, name: str) -> bool:
-        question = self._graph.tasks[name].declared.confirm
+        question = self._graph.tasks[name].confirm
         if not question or name in self._confirmed:
             return True
         if self._confirm(name, question):

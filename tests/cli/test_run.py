@@ -138,6 +138,15 @@ def test_parameters_from_everywhere(project: Any) -> None:
     assert project.read("t") == "723\n"
 
 
+def test_parameters_in_yaml_are_not_read(project: Any) -> None:
+    project.flowfile('[params]\na = 1\n[tasks.t]\nrun = "true"\n')
+    project.write("p.yaml", "a: 2\n")
+    done = project.run("run", "--params-file", "p.yaml")
+    reason = "Expected '=' after a key in a key/value pair (at line 1, column 2)"
+    hint = "parameters are read from TOML or JSON files"
+    assert (done.code, done.stderr) == (2, f"error: `p.yaml` is not TOML: {reason}\nhint: {hint}\n")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -91,3 +91,27 @@ def test_orphans_belong_to_no_target(built: Any) -> None:
         2,
         "error: `--orphans` takes no targets\nhint: orphans belong to no task any more\n",
     )
+
+
+def test_what_a_fan_out_made_is_no_orphan_before_its_instances_are_known(project: Any) -> None:
+    project.flowfile(
+        """
+        [tasks.split]
+        inputs = ["words"]
+        outputs = ["list"]
+        run = "cp words list"
+        [tasks.each]
+        foreach = { word = { lines = "list", from = "split" } }
+        outputs = ["of/{{ word }}"]
+        run = "touch {{ outputs }}"
+        """
+    )
+    project.write("words", "one\ntwo\n")
+    project.run("run", "-q")
+    project.write("words", "one\n")
+    kept = "what `each` made is kept, since its instances are not known before `split` has run\n0 paths removed\n"
+    done = project.run("clean", "--orphans")
+    assert (done.code, done.stdout, done.stderr.removeprefix("note: ")) == (0, "", kept)
+    project.run("run", "-q")
+    done = project.run("clean", "--orphans")
+    assert (done.stdout, done.stderr) == ("of/two\n", "1 path removed\n")

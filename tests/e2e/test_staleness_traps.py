@@ -223,6 +223,51 @@ def test_a_listed_path_that_nobody_makes_is_an_error_beforehand(project: Project
     assert "`missing`, an input of `pack`, does not exist and no task makes it" in done.stderr
 
 
+def messages(project: Project, *args: str) -> dict[str, str]:
+    return {e["task"]: e["message"] for e in events(project, *args, code=1) if e.get("status") == "failed"}
+
+
+def test_a_listed_path_that_turns_out_to_be_missing_fails_the_task(project: Project) -> None:
+    flowfile = """
+    [tasks.choose]
+    inputs = ["wish"]
+    outputs = ["list"]
+    run = "cp wish list"
+    [tasks.pack]
+    inputs = { files = { lines = "list" } }
+    outputs = ["packed"]
+    run = "cat {{ inputs.files }} > packed || true"
+    [tasks.each]
+    foreach = { name = { lines = "list", from = "choose" } }
+    inputs = ["{{ name }}"]
+    outputs = ["of-{{ name }}"]
+    run = "cp {{ inputs }} {{ outputs }} || touch {{ outputs }}"
+    """
+    project.flowfile(flowfile)
+    project.write("wish", "there\nmissing\n")
+    project.write("there", "here\n")
+    why = "`missing`, an input, does not exist and no task makes it"
+    assert messages(project, "-k") == {"each@missing": why, "pack": why}
+    assert not project.exists("packed")
+    project.write("missing", "now\n")
+    assert ran(project, "-k") == ["each@missing", "pack"]
+    assert project.read("packed") == "there\nmissing\nhere\nnow\n"
+
+
+def test_what_a_frozen_task_never_made_is_missed_by_who_reads_it(project: Project) -> None:
+    frozen = '[tasks.get]\noutputs = ["raw"]\nfrozen = true\nrun = "touch raw"\n'
+    project.flowfile(frozen + '[tasks.use]\ninputs = ["raw"]\noutputs = ["o"]\nrun = "cp raw o || touch o"\n')
+    assert messages(project) == {"use": "`raw`, an input that `get` makes, does not exist"}
+    project.write("raw", "by hand\n")
+    assert ran(project) == ["use"]
+
+
+def test_what_a_task_that_may_fail_did_not_make_is_not_missed(project: Project) -> None:
+    perhaps = '[tasks.get]\noutputs = ["raw"]\nallow_failure = true\nrun = "false"\n'
+    project.flowfile(perhaps + '[tasks.use]\ninputs = ["raw"]\noutputs = ["o"]\nrun = "cp raw o || touch o"\n')
+    assert ran(project) == ["get", "use"]
+
+
 # -- directories, globs and whose file it is -------------------------------------------------------------------
 
 

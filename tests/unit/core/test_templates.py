@@ -210,6 +210,8 @@ def test_one_expression_keeps_its_type(text: str, expected: object) -> None:
         ("{{ inputs[7] }}", "`inputs` has no element 7", "it has 3"),
         ("{{ unit.zzz }}", "`unit` has no `zzz`", ""),
         ("{{ [1].zzz }}", "a value of type `list` has no `zzz`", ""),
+        ("{{ params.db }}", "the template cannot be rendered: {table}", ""),
+        ("{{ [params.db] }}", "the template cannot be rendered: {table}", ""),
         ("{{ 1 / 0 }}", "the template cannot be rendered: division by zero", ""),
         ("{{ 1 + 'a' }}", "the template cannot be rendered: unsupported operand type(s) for +: 'int' and 'str'", ""),
         ("{{ a", "the template is not valid: unexpected end of template, expected 'end of print statement'", ""),
@@ -223,8 +225,9 @@ def test_errors(text: str, message: str, hint: str) -> None:
         "Unexpected end of template. Jinja was looking for the following tags: 'elif' or 'else' or 'endif'. "
         "The innermost block that needs to be closed is 'if'"
     )
+    table = "a table stands where text is wanted; write one of its keys after it: `.host`"
     found = problem(text)
-    assert found == (message.replace("{unclosed}", unclosed), hint.replace("{all}", known))
+    assert found == (message.format(unclosed=unclosed, table=table), hint.replace("{all}", known))
 
 
 def test_a_hint_lists_only_so_many_names() -> None:

@@ -32,6 +32,7 @@ SENTENCES = [
         "input changed: a (changed while the task ran)",
     ),
     (Reason("output_missing", path="b"), "output missing: b"),
+    (Reason("output_changed", path="b", new=B), "output not made by the last run: b"),
     (Reason("output_changed", path="b", old=A, new=B), "output edited: b (3f2a1b → 99ab01)"),
     (Reason("too_old", age=90_000, max_age=86_400), "too old: 1d 01h, at most 1d 00h allowed"),
     (Reason("recipe_changed", old="cp a b", new="cp a c"), "recipe changed: cp a [-b-]{+c+}"),

@@ -478,6 +478,17 @@ def test_who_does_not_confirm_stops_only_what_depends_on_it(
     assert (asked, stage.statuses()) == ([("drop", "Really?")], statuses)
 
 
+def test_the_question_is_a_template(stage: Stage) -> None:
+    asked = []
+    stage.confirm = lambda task, question: not asked.append(question)
+    stage.flowfile(
+        "[tasks.drop]\nforeach = { base = ['a', 'b'] }\nconfirm = 'Drop {{ base }} of {{ params.at }}?'\nrun = 'x'\n"
+        "[params]\nat = 'home'\n"
+    )
+    stage.run(jobs=1)
+    assert asked == ["Drop a of home?", "Drop b of home?"]
+
+
 def test_nobody_is_asked_about_what_is_fresh(stage: Stage) -> None:
     asked = []
     stage.confirm = lambda task, question: not asked.append(task)
