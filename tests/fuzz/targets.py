@@ -69,7 +69,8 @@ def depfile(data: bytes) -> None:
 def glob(data: bytes) -> None:
     """Two patterns and a path, by lines: no text makes matching fail, and what is said of patterns is consistent."""
     first, second, path = [*text_of(data).split("\n", 2), "", ""][:3]
-    path = normalise(path.replace("\0", ""))
+    first, second, path = (part.replace("\0", "")[:80] for part in (first, second, path))  # no Flowfile has NUL in one
+    path = normalise(path)
     one, two = compile_pattern(normalise(first)), compile_pattern(normalise(second))
     matches = one.matches(path), two.matches(path)
     if all(matches) and path:
