@@ -144,3 +144,10 @@ def _drawn(picture: Path) -> set[str]:
 def test_the_reference_of_commands_is_what_the_commands_say() -> None:
     made = runpy.run_path(str(REPO / "docs" / "generate_commands.py"))
     assert made["PAGE"].read_text(encoding="utf-8") == made["commands_page"](), "run `python docs/generate_commands.py`"
+
+
+def test_the_page_on_reliability_counts_its_tests() -> None:
+    made = runpy.run_path(str(REPO / "docs" / "count_tests.py"))
+    text = made["PAGE"].read_text(encoding="utf-8")
+    assert text == made["counted"](text), "run `python docs/count_tests.py`"
+    assert "| 0 |" not in text
