@@ -89,9 +89,7 @@ class Attempts:
     def prepare(self, task: Task, number: int, facts: Facts, verdict: Stale, cpu: int) -> Running:
         """Everything before the start, marked as running in the store (not yet flushed)."""
         session = self._session
-        if not self._begun:
-            session.begin()
-            self._begun = True
+        self._begin_books()
         outputs = Outputs(session.root, task, self._evidence.files.glob)
         executor = session.executors[_executor_name(task, session.default_executor)]
         on_terminal = task.declared.console and task.declared.kind != "call"
@@ -109,6 +107,21 @@ class Attempts:
             running.launch_error = error.message
         session.store.begin_task(Attempt(task.name, "running", session.run, running.started, foreign=foreign))
         return running
+
+    def _begin_books(self) -> None:
+        if not self._begun:
+            self._session.begin()
+            self._begun = True
+
+    def refuse(self, task: Task) -> None:
+        """Record that a task failed without an attempt, so that nobody takes it for done, or for never asked for."""
+        session, name = self._session, task.name
+        self._begin_books()
+        now = session.clock.now()
+        last = self._evidence.attempt(name)
+        # What an attempt left that nobody has ended yet is still to be removed before the next one.
+        attempt = Attempt(name, "failed", session.run, now) if last is None or last.status != "running" else last
+        session.store.end_task(attempt, TaskRecord(session.run, name, "failed", 0, now, 0.0), None)
 
     def _prepare_outputs(self, task: Task, outputs: Outputs) -> tuple[str, ...]:
         """Make everything ready for an attempt; the files under its output globs that are not its own."""

@@ -356,6 +356,8 @@ class Scheduler:
         self._schedule.move(name, state)
         if self._graph.tasks[name].is_group and state is not State.FAILED:
             return
+        if state is State.FAILED and not self._graph.tasks[name].is_group:
+            self._attempts.refuse(self._graph.tasks[name])
         status: TaskStatus = "fresh" if state is State.FRESH else "skipped" if state is State.SKIPPED else "failed"
         self._counts[status] += 1
         self._session.emit(

@@ -262,6 +262,14 @@ def test_what_a_frozen_task_never_made_is_missed_by_who_reads_it(project: Projec
     assert ran(project) == ["use"]
 
 
+def test_a_task_that_was_refused_is_one_that_failed(project: Project) -> None:
+    project.flowfile('[tasks.ask]\noutputs = ["o"]\nconfirm = "Sure?"\nrun = "touch o"\n')
+    assert messages(project) == {"ask": "not confirmed (`--yes` confirms)"}
+    assert (verdicts(project), reasons(project, "ask")) == ({"ask": "stale"}, [{"kind": "last_run_failed"}])
+    assert project.run("history", "last").stdout.splitlines()[1].split()[:2] == ["ask", "failed"]
+    assert ran(project, "--failed", "--yes") == ["ask"]
+
+
 def test_what_a_task_that_may_fail_did_not_make_is_not_missed(project: Project) -> None:
     perhaps = '[tasks.get]\noutputs = ["raw"]\nallow_failure = true\nrun = "false"\n'
     project.flowfile(perhaps + '[tasks.use]\ninputs = ["raw"]\noutputs = ["o"]\nrun = "cp raw o || touch o"\n')
