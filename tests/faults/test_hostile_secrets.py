@@ -196,3 +196,17 @@ def test_short_dotenv_values_do_not_garble_the_text(project: Any) -> None:
     project.write(".env", "DEBUG=1\nVERBOSE=true\n")
     assert project.run("run", "-q").code == 0
     assert project.run("log", "a").stdout == "1 true\n"
+
+
+def test_a_snapshot_holds_no_values_of_parameters(project: Any) -> None:
+    """They tell one call from another, which a digest does as well."""
+    project.write("in")
+    project.flowfile('[params]\nkey = "k"\n[tasks.a]\ninputs = ["in"]\noutputs = ["o"]\nrun = "touch o"\n')
+    given = ("run", "--set", "key=tell-nobody")
+    environ = {"FLOWMAKE_PARAM_KEY": "tell-nobody-either"}
+    for args, env in ((given, {}), (("run",), environ)):
+        assert project.run(*args, env=env).code == 0
+        assert project.run(*args, env=env).stderr == "nothing to do: the task is fresh\n"
+    snapshots = project.root / ".flowmake/snapshots"
+    assert len(list(snapshots.iterdir())) == 2
+    assert leaks(snapshots, "tell-nobody") == []
