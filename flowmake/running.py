@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from flowmake import upkeep, wiring
 from flowmake.core.errors import FlowfileError, FlowmakeError, Problem, UsageError
@@ -22,6 +22,10 @@ from flowmake.engine.states import State
 from flowmake.shortcut import Invocation, Sight, remember
 from flowmake.workspace import RunOptions, View, Workspace, check
 from flowmake.world import snapshot
+
+if TYPE_CHECKING:
+    from flowmake.engine.jobserver import Jobserver
+    from flowmake.world.signals import Signals
 
 Status = Literal["succeeded", "failed", "interrupted", "nothing_to_do"]
 NAMED = 5
@@ -111,59 +115,72 @@ class Run:
     # -- the run itself ----------------------------------------------------------------------------------------
 
     def _run(self, view: View, demand: Demand) -> RunFinished:
-        workspace, options = self._workspace, self._options
-        limits = Limits(self._jobs, workspace.flow.pools, workspace.flow.resources)
+        workspace = self._workspace
         with (
             wiring.signals() as signals,
             wiring.jobserver(workspace.flow, self._jobs, workspace.state, workspace.environ) as slots,
         ):
             if slots.notice:
                 self._say(slots.notice)
-            executors = wiring.executors(limits.jobs, slots.pass_fds)
-            session = Session(
-                run=self._id,
-                root=workspace.flow.root,
-                environ={**workspace.environ, **slots.environ},
-                log_of=lambda task: workspace.state.log(self._id, task),
-                executors=executors,
-                default_executor=options.executor,
-                store=view.store,
-                clock=wiring.clock(signals),
-                emit=self._emit,
-                begin=lambda: self._begin(view, demand),
-                secrets=self._secrets,
-                logs=self._logs,
-            )
-
-            def confirm(task: str, question: str) -> bool:
-                try:
-                    with signals.raising():
-                        return self._confirm(task, question)
-                except KeyboardInterrupt:
-                    return False
-
-            policy = Policy(options.keep_going, options.fail_fast, options.deadline, options.grace, options.tick)
-            attempts = Attempts(session, view.evidence, random.random)
-            scheduler = Scheduler(
-                session, view.evidence, attempts, limits, policy, demand, signals, slots, confirm, self._tick
-            )
+            session = self._session(view, demand, signals, slots)
             try:
-                expected = scheduler.prepare()
-                self._emit(
-                    RunStarted(
-                        time=self._started,
-                        run=self._id,
-                        targets=demand.targets,
-                        jobs=self._jobs,
-                        argv=options.argv,
-                        expected=expected,
-                    )
-                )
-                outcome = scheduler.run()
+                outcome = self._scheduled(session, view, demand, signals, slots)
             finally:
-                for executor in executors.values():
+                for executor in session.executors.values():
                     executor.close()
         return self._finish(view, demand, outcome)
+
+    def _session(self, view: View, demand: Demand, signals: Signals, slots: Jobserver) -> Session:
+        workspace = self._workspace
+        return Session(
+            run=self._id,
+            root=workspace.flow.root,
+            environ={**workspace.environ, **slots.environ},
+            log_of=lambda task: workspace.state.log(self._id, task),
+            executors=wiring.executors(self._jobs, slots.pass_fds),
+            default_executor=self._options.executor,
+            store=view.store,
+            clock=wiring.clock(signals),
+            emit=self._emit,
+            begin=lambda: self._begin(view, demand),
+            secrets=self._secrets,
+            logs=self._logs,
+        )
+
+    def _scheduled(self, session: Session, view: View, demand: Demand, signals: Signals, slots: Jobserver) -> Outcome:
+        options, flow = self._options, self._workspace.flow
+        scheduler = Scheduler(
+            session,
+            view.evidence,
+            Attempts(session, view.evidence, random.random),
+            Limits(self._jobs, flow.pools, flow.resources),
+            Policy(options.keep_going, options.fail_fast, options.deadline, options.grace, options.tick),
+            demand,
+            signals,
+            slots,
+            lambda task, question: self._is_confirmed(signals, task, question),
+            self._tick,
+        )
+        expected = scheduler.prepare()
+        self._emit(
+            RunStarted(
+                time=self._started,
+                run=self._id,
+                targets=demand.targets,
+                jobs=self._jobs,
+                argv=options.argv,
+                expected=expected,
+            )
+        )
+        return scheduler.run()
+
+    def _is_confirmed(self, signals: Signals, task: str, question: str) -> bool:
+        """Ask; an interruption is no yes."""
+        try:
+            with signals.raising():
+                return self._confirm(task, question)
+        except KeyboardInterrupt:
+            return False
 
     def _finish(self, view: View, demand: Demand, outcome: Outcome) -> RunFinished:
         status, exit_code = _verdict(outcome)
