@@ -37,7 +37,7 @@ class Project(Workspace):
     @property
     def store(self) -> Store:
         """What is recorded, for reading."""
-        return wiring.open_store(self.state, read_only=True)
+        return wiring.open_store(self.state, read_only=True, notices=self.notices)
 
     def graph(self) -> Graph:
         """The tasks and their edges; fan-outs whose source is made by a task are not expanded."""

@@ -69,6 +69,7 @@ class Run:
             check(view, names)
             _check_executors(view, names, self._options.executor)
             self._observers = [*self._hooks(view), *self._observers, self._log()]
+            workspace.notices.clear()  # what was found on the way here is said by the store that mends it
             for text in [*store.notices, *self._bury_dead_runs(view)]:
                 self._say(text)
             try:

@@ -140,10 +140,11 @@ def open_state(root: str, flowfile: str) -> StateDir:
     return locate(root, os.environ, flowfile)
 
 
-def open_store(state: StateDir, *, read_only: bool) -> SqliteStore:
+def open_store(state: StateDir, *, read_only: bool, notices: list[str] | None = None) -> SqliteStore:
+    """`notices` takes up what people should be told about the state."""
     if not read_only and not os.path.exists(state.database):
         snapshot.clear(state.path)  # they rest on records that somebody has removed
-    return SqliteStore(state.database, read_only=read_only)
+    return SqliteStore(state.database, read_only=read_only, notices=notices)
 
 
 def open_files(root: str, state: StateDir, store: SqliteStore | None = None) -> DiskFiles:

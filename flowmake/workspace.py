@@ -62,13 +62,15 @@ class View(Struct, frozen=True):
 class Workspace:
     """`here` is the folder below the root, with a closing `/`, from which relative targets are meant.
 
-    `looked_at` is what was looked at to load the flow, None if that is not certain.
+    `looked_at` is what was looked at to load the flow, None if that is not certain. `notices` is what people should be
+    told about the state, as far as it was looked at.
     """
 
     def __init__(self, flow: Flow, here: str = "", looked_at: Looked | None = None) -> None:
         self.flow = flow
         self.here = here
         self.looked_at = looked_at
+        self.notices: list[str] = []
         self.state = wiring.open_state(flow.root, flow.file)
         self.environ = {**flow.dotenv, **os.environ}
 
@@ -79,7 +81,7 @@ class Workspace:
     @contextmanager
     def look(self) -> Iterator[View]:
         """A view for reading only."""
-        with closing(wiring.open_store(self.state, read_only=True)) as store:
+        with closing(wiring.open_store(self.state, read_only=True, notices=self.notices)) as store:
             yield self.view(store, wiring.open_files(self.flow.root, self.state, store))
 
     def view(self, store: Store, files: Files) -> View:

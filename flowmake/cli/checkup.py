@@ -151,6 +151,8 @@ def _state(project: Project) -> Finding:
             known = len(store.traces())
     except FlowmakeError as error:
         return Finding("state", "problem", error.message, error.hint)
+    if project.notices:
+        return Finding("state", "note", project.notices.pop(), "the next task that runs begins a new one")
     return Finding("state", "ok", f"{counted(known, 'task')} recorded" if known else "nothing recorded yet")
 
 

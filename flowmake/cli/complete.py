@@ -101,7 +101,10 @@ def _graph(ctx: click.Context) -> Graph | None:
     from flowmake.cli.options import open_project
 
     try:
-        return open_project(ctx).graph()
+        project = open_project(ctx)
+        graph = project.graph()
+        project.notices.clear()
+        return graph
     except Exception:  # whatever it is, the middle of a command line is no place to hear of it
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -162,7 +162,16 @@ def open_project(ctx: click.Context) -> Project:
     """The project that the options of this command mean. Raises `FlowfileError` or `UsageError`."""
     from flowmake.build import load
 
-    return load(flowfile_given(ctx), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
+    project = load(flowfile_given(ctx), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
+    ctx.call_on_close(lambda: _tell(project.notices))
+    return project
+
+
+def _tell(notices: Sequence[str]) -> None:
+    from flowmake.cli.output import note
+
+    for text in notices:
+        note(f"warning: {text}")
 
 
 def read_source(ctx: click.Context | None) -> Callable[[str], str | None]:

@@ -47,10 +47,10 @@ class SqliteStore:
     empty.
     """
 
-    def __init__(self, path: str, read_only: bool = False) -> None:
+    def __init__(self, path: str, read_only: bool = False, notices: list[str] | None = None) -> None:
         self.path = path
         self.read_only = read_only
-        self.notices: list[str] = []
+        self.notices: list[str] = notices if notices is not None else []
         self._connection: sqlite3.Connection | None = None
         self._traces: Lazy[Trace] | None = None
         self._attempts: Lazy[Attempt] | None = None

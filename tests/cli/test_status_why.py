@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 def test_status_before_the_first_run(letters: Any) -> None:
     done = letters.run("status")
@@ -114,3 +116,13 @@ def test_reading_commands_write_nothing(letters: Any) -> None:
     for command in (["status"], ["why"], ["list"], ["show", "all"], ["graph"], ["history"], ["check"], ["run", "-n"]):
         assert letters.run(*command).code == 0
     assert sorted(path.name for path in letters.root.iterdir()) == before
+
+
+@pytest.mark.parametrize("args", [("status",), ("why", "all"), ("history",), ("list",), ("run", "-n")])
+def test_a_damaged_state_file_is_told_by_who_looks(built: Any, args: tuple[str, ...]) -> None:
+    built.write(".flowmake/state.db", "not a database")
+    done = built.run(*args)
+    told = f"the state file `{built.root}/.flowmake/state.db` is damaged (file is not a database); "
+    assert (done.code, done.stderr.splitlines()[-1]) == (0, f"warning: {told}everything counts as never run")
+    (state,) = (line for line in built.run("doctor").stdout.splitlines() if " state: " in line)
+    assert state == f"note     state: {told}everything counts as never run"
