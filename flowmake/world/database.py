@@ -108,6 +108,8 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
             f"the state file `{path}` was written by a newer flowmake (version {version}; this one knows {VERSION})",
             "upgrade flowmake, or remove the file to begin afresh",
         )
+    if version < 0:
+        raise sqlite3.DatabaseError(_FOREIGN)
     return version
 
 
