@@ -64,6 +64,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _code(error) in _DAMAGE or (_code(error) == sqlite3.SQLITE_ERROR and any(t in str(error) for t in _NOT_OURS))
 
 
+def not_ours() -> sqlite3.Error:
+    """The error for a file that is a database, but holds what flowmake never writes."""
+    return sqlite3.DatabaseError(_FOREIGN)
+
+
 def explained(path: str, error: sqlite3.Error) -> StateError:
     """The error as a sentence."""
     code = _code(error)
@@ -95,6 +100,9 @@ def open_for_writing(path: str) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
         _migrate(connection, version)
         connection.execute("PRAGMA synchronous=NORMAL")
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise not_ours() from error
     except BaseException:
         connection.close()
         raise

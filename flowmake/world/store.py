@@ -217,7 +217,10 @@ class SqliteStore:
 
     def _fetch(self, query: str, *values: Any) -> list[Values]:
         def run(connection: sqlite3.Connection) -> list[Values]:
-            return connection.execute(query, values).fetchall()
+            try:
+                return connection.execute(query, values).fetchall()
+            except UnicodeDecodeError as error:  # a text of ours is UTF-8, and so is what SQLite says of its own
+                raise database.not_ours() from error
 
         if self.read_only:
             return self._read_only(run)
@@ -274,6 +277,8 @@ def _doubted(known: dict[str, Values]) -> dict[str, Values]:
     At a power cut a file may lose bytes that were only in memory, and yet keep its size and times. The kernel writes
     out what is older than half a minute, so what was hashed long before the last sign of life was on disk by then.
     """
+    if not all(isinstance(row[5], int) for row in known.values()):
+        return {}
     limit = max((row[5] for row in known.values()), default=0) - WRITTEN_OUT_NS
     return {path: row if row[5] < limit else (*row[:5], 0, row[6]) for path, row in known.items()}
 
