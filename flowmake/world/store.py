@@ -99,7 +99,8 @@ class SqliteStore:
 
     def made(self) -> Mapping[str, str]:
         """As in the port."""
-        return {rows.decode(row[0]): row[1] for row in self._fetch_settled("SELECT path, digest FROM made")}
+        found = rows.by_name(self._fetch_settled("SELECT path, digest FROM made"))
+        return {path: row[0] for path, row in found.items() if isinstance(row[0], str)}
 
     def unmake(self, paths: Iterable[str]) -> None:
         """As in the port."""
@@ -108,7 +109,7 @@ class SqliteStore:
 
     def named_orphans(self) -> set[str]:
         """As in the port."""
-        return {rows.decode(row[0]) for row in self._fetch_settled("SELECT path FROM made WHERE named")}
+        return set(rows.by_name(self._fetch_settled("SELECT path FROM made WHERE named")))
 
     def name_orphans(self, paths: Iterable[str]) -> None:
         """As in the port."""
