@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -76,7 +77,7 @@ class Evidence:
         holds, can be read. Raises `FlowfileError` or `StateError` when they make no sense.
         """
         if name in self.graph.fanouts:
-            return self.graph.expand_fanout(name) if ready else ()
+            return self.graph.expand_fanout(name, partial(self._removed_files, name)) if ready else ()
         return self.graph.discover(name, self._late_upstreams(name, ready))
 
     def _late_upstreams(self, name: str, ready: bool) -> Iterator[str]:
@@ -275,6 +276,30 @@ class Evidence:
             for path in paths:
                 if covers(temp.path, temp.kind, path) and matches(path) and self._is_removed(temp, path):
                     yield path
+
+    def _removed_files(self, fanout: str, pattern: str) -> Iterator[str]:
+        """The temporary files that a glob would match had they not been removed: a `foreach` ranges over them still.
+
+        Of a directory only its digest was recorded; what was in it is known from the instances that have read it.
+        """
+        matches = compile_pattern(pattern).matches
+        for producer, temp in self._temps_behind(pattern):
+            if temp.path.endswith("/"):
+                paths: Iterable[str] = self._read_in(temp.path, producer, fanout)
+            else:
+                paths = self.output_paths(self.graph.tasks[producer])
+            for path in paths:
+                if covers(temp.path, temp.kind, path) and matches(path) and self._is_removed(temp, path):
+                    yield path
+
+    def _read_in(self, folder: str, producer: str, fanout: str) -> Iterator[str]:
+        """What the instances of a fan-out have read in a directory as it was made last."""
+        made = self.trace(producer)
+        digest = made.outputs.get(folder) if made is not None else None
+        instances = [name for name in {*self._traces, *self._recorded} if name.startswith(f"{fanout}@")]
+        for trace in map(self.trace, instances):
+            if trace is not None and digest is not None:
+                yield from (path for path, seen in trace.inputs.items() if seen == digest)
 
     # -- what is settled ---------------------------------------------------------------------------------------
 

@@ -18,7 +18,16 @@ from flowmake.core.patterns import (
     within,
 )
 from flowmake.core.producers import Producers, folders_of
-from flowmake.core.ranging import Known, as_pattern, in_source_order, made_by, sources_of, without_own_outputs
+from flowmake.core.ranging import (
+    Known,
+    Recall,
+    as_pattern,
+    in_source_order,
+    made_by,
+    nothing,
+    sources_of,
+    without_own_outputs,
+)
 from flowmake.core.source import Place
 from flowmake.core.suggest import nearest
 from flowmake.core.templates import has_template
@@ -118,14 +127,15 @@ class Graph:
 
     # -- growing -----------------------------------------------------------------------------------------------
 
-    def expand_fanout(self, name: str) -> tuple[str, ...]:
+    def expand_fanout(self, name: str, recall: Recall = nothing) -> tuple[str, ...]:
         """Make the instances of a fan-out whose source is settled; returns their names.
 
-        Raises `FlowfileError` when the instances clash with other tasks or make a cycle.
+        `recall` knows of files that were there and are removed by now. Raises `FlowfileError` when the instances clash
+        with other tasks or make a cycle.
         """
         del self.fanouts[name]
         self._fanout_outputs.pop(name, None)
-        tasks = self._expand(self.flow.declarations[name])
+        tasks = self._expand(self.flow.declarations[name], recall)
         self._add(tasks)
         self._set_group(name, tasks)
         for task in tasks:
@@ -173,15 +183,15 @@ class Graph:
         self._check_cycles(self.tasks)
         self._link_perhaps()
 
-    def _expand(self, declaration: Declaration) -> list[Task]:
+    def _expand(self, declaration: Declaration, recall: Recall = nothing) -> list[Task]:
         try:
-            return without_own_outputs(declaration, self.flow, self._known())
+            return without_own_outputs(declaration, self.flow, self._known(recall))
         except FlowfileError as error:
             self._problems.extend(error.problems)
             return []
 
-    def _known(self) -> Known:
-        return Known(self._sources, self.outputs, self.is_leftover)
+    def _known(self, recall: Recall = nothing) -> Known:
+        return Known(self._sources, self.outputs, self.is_leftover, recall)
 
     def _add_foreach(self, declaration: Declaration) -> None:
         try:

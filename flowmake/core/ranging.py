@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from flowmake.core import expand
 from flowmake.core.expand import Sources
@@ -13,23 +13,34 @@ from flowmake.core.producers import Producers
 from flowmake.core.segments import ANYTHING
 from flowmake.core.templates import skeleton
 
+Recall = Callable[[str], Iterable[str]]
+"""What a glob would match besides, had temporary outputs not been removed."""
+
+
+def nothing(pattern: str) -> Iterable[str]:
+    """A `Recall` where no task has run yet, so that nothing was removed."""
+    return ()
+
 
 class Known:
     """`Sources` that also see what tasks declare to make, so that a fresh checkout and a built one expand alike."""
 
-    def __init__(self, sources: Sources, outputs: Producers, is_leftover: Callable[[str], bool]) -> None:
+    def __init__(
+        self, sources: Sources, outputs: Producers, is_leftover: Callable[[str], bool], recall: Recall = nothing
+    ) -> None:
         self._sources = sources
         self._outputs = outputs
         self._is_leftover = is_leftover
+        self._recall = recall
         self.hidden: set[str] = set()
         self.matched: set[str] = set()
         self.read = sources.read
         self.today = sources.today
 
     def glob(self, pattern: str) -> list[str]:
-        """Files on disk and declared outputs, without leftovers and what is `hidden`."""
+        """Files on disk, declared outputs and removed temporary ones, without leftovers and what is `hidden`."""
         found = (path for path in self._sources.glob(pattern) if not self._is_leftover(path))
-        matches = {*found, *self._outputs.matching(pattern)} - self.hidden
+        matches = {*found, *self._outputs.matching(pattern), *self._recall(pattern)} - self.hidden
         self.matched |= matches
         return sorted(matches)
 

@@ -125,3 +125,35 @@ def test_what_is_read_through_needs(project: Project) -> None:
     assert ran(project) == ["join", "make@1", "make@2"]
     assert project.read("all") == "1\n2\n"
     assert not project.exists("part2")
+
+
+@pytest.mark.parametrize("outputs", ['{ path = "parts/*.txt", temp = true }', '{ path = "parts/", temp = true }'])
+def test_a_fan_out_ranges_over_removed_files_as_if_they_were_there(project: Project, outputs: str) -> None:
+    project.flowfile(
+        f"""
+        [tasks.split]
+        inputs = ["in"]
+        outputs = [{outputs}]
+        run = "mkdir -p parts; for w in $(cat in); do echo $w > parts/$w.txt; done"
+        [tasks.up]
+        foreach = {{ p = {{ glob = "parts/{{p}}.txt", from = "split" }} }}
+        inputs = ["parts/{{{{ p }}}}.txt"]
+        outputs = ["up/{{{{ p }}}}"]
+        run = "tr a-z A-Z < {{{{ inputs }}}} > {{{{ outputs }}}}"
+        [tasks.all]
+        inputs = ["up/*"]
+        outputs = ["all"]
+        run = "cat {{{{ inputs }}}} > all"
+        """
+    )
+    project.write("in", "a b\n")
+    assert ran(project) == ["all", "split", "up@a", "up@b"]
+    assert not project.exists("parts/a.txt")
+    assert ran(project) == []
+    assert (verdicts(project)["up@a"], project.run("clean", "--orphans").stdout) == ("fresh", "")
+    (project.root / "up" / "b").unlink()
+    assert "up@b" in ran(project)
+    assert project.read("all") == "A\nB\n"
+    project.write("in", "b c\n")
+    assert {"all", "split", "up@c"} <= set(ran(project))
+    assert (project.read("all"), ran(project)) == ("B\nC\n", [])
