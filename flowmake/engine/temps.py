@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from flowmake.core.evidence import Evidence
 from flowmake.core.model import Output, Task
-from flowmake.core.patterns import covers
+from flowmake.core.patterns import covers, normalise
+from flowmake.core.ranging import sources_of
 from flowmake.engine.outputs import remove_output
 
 
@@ -18,6 +19,7 @@ class Temps:
         self._graph = evidence.graph
         self._root = root
         self._readers: dict[str, list[str]] = {}
+        self._lists: frozenset[str] = frozenset()
         self._known_tasks = 0
 
     def remove_read(self, is_good: Callable[[str], bool | None], reader: str = "") -> None:
@@ -31,13 +33,14 @@ class Temps:
         for made_by in self._made_for(reader):
             if is_good(made_by) and all(self._has_read(other, made_by, is_good) for other in self._readers[made_by]):
                 for path in self._evidence.temp_paths(self._graph.tasks[made_by]):
-                    if remove_output(self._root, path):
+                    if path not in self._lists and remove_output(self._root, path):
                         self._evidence.files.forget([path])
 
     def _made_for(self, reader: str) -> Iterator[str]:
         if self._known_tasks != len(self._graph.tasks):
             self._known_tasks = len(self._graph.tasks)
             self._readers = self._find_readers()
+            self._lists = frozenset(self._find_lists()) if self._readers else frozenset()
         return (made_by for made_by, readers in self._readers.items() if not reader or reader in readers)
 
     def _find_readers(self) -> dict[str, list[str]]:
@@ -55,6 +58,15 @@ class Temps:
                         if member.name in readers:
                             readers[member.name].append(task.name)
         return readers
+
+    def _find_lists(self) -> Iterator[str]:
+        """Files that name others, or the values of a `foreach`: without them nobody knows any more what there is."""
+        graph = self._graph
+        for task in graph.tasks.values():
+            yield from (entry.path for entry in task.inputs if entry.kind == "lines")
+        for declaration in graph.flow.declarations.values():
+            if declaration.foreach is not None:
+                yield from (normalise(source.lines or source.json) for source in sources_of(declaration, graph.flow))
 
     def _has_read(self, reader: str, made_by: str, is_good: Callable[[str], bool | None]) -> bool:
         good = is_good(reader)

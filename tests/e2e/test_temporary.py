@@ -157,3 +157,26 @@ def test_a_fan_out_ranges_over_removed_files_as_if_they_were_there(project: Proj
     project.write("in", "b c\n")
     assert {"all", "split", "up@c"} <= set(ran(project))
     assert (project.read("all"), ran(project)) == ("B\nC\n", [])
+
+
+def test_a_list_is_kept_since_only_it_knows_what_there_is(project: Project) -> None:
+    project.flowfile(
+        """
+        [tasks.find]
+        inputs = ["in"]
+        outputs = [{ path = "made/*", temp = true }]
+        run = "cp in made/list; echo '[1]' > made/json; echo > made/other"
+        [tasks.pack]
+        inputs = [{ lines = "made/list" }, "made/other"]
+        outputs = ["packed"]
+        run = "cat {{ inputs }} > packed"
+        [tasks.each]
+        foreach = { name = { lines = "made/list", from = "find" }, n = { json = "made/json", from = "find" } }
+        outputs = ["of-{{ name }}-{{ n }}"]
+        run = "touch {{ outputs }}"
+        """
+    )
+    project.write("in", "in\n")
+    assert ran(project) == ["each@in,1", "find", "pack"]
+    assert [project.exists(f"made/{name}") for name in ("list", "json", "other")] == [True, True, False]
+    assert ran(project) == []
