@@ -98,7 +98,7 @@ class Desk:
 
         def play(name: str) -> None:
             task = evidence.graph.tasks[name]
-            for temp in evidence.removed_temps(name, evidence.facts(name)):
+            for temp in evidence.temporary.removed(name, evidence.facts(name)):
                 play(temp)
             played.append(name)
             self._play(task, (plays or {}).get(task.declared.name, write_outputs))

@@ -13,11 +13,13 @@ from flowmake.core import fingerprint
 from flowmake.core.errors import StateError
 from flowmake.core.fingerprint import EMPTY, Paths, Renderer
 from flowmake.core.graph import Graph
-from flowmake.core.model import Attempt, Check, Output, Recipe, Task, Trace
-from flowmake.core.patterns import compile_pattern, contains, covers, excluding, normalise, within
+from flowmake.core.model import Attempt, Check, Recipe, Task, Trace
+from flowmake.core.patterns import contains, excluding, normalise, within
 from flowmake.core.ports import ABSENT, Files, Store
+from flowmake.core.records import Records, output_with
 from flowmake.core.staleness import Facts
 from flowmake.core.templates import PathList, names
+from flowmake.core.temporary import Temporary
 
 EDITED = "changed while the task ran"
 """Recorded instead of a digest for an input that changed during the task; equal to no digest."""
@@ -44,29 +46,23 @@ class Evidence:
         self.files = files
         self._environ = environ
         self._now = now
-        self._traces = store.traces()
-        self._attempts = store.attempts()
-        self._recorded: dict[str, Trace] = {}
-        self._last: tuple[str, Trace | None] | None = None
+        self.records = Records(store)
+        self.temporary = Temporary(graph, files, self.records)
         self._lists: dict[str, tuple[str, ...]] = {}
-        declared = graph.flow.declarations.values()
-        self._has_temps = any(output.temp for declaration in declared for output in declaration.outputs)
 
     # -- the past ----------------------------------------------------------------------------------------------
 
     def trace(self, name: str) -> Trace | None:
-        if self._last is None or self._last[0] != name:
-            # Stores decode a trace each time it is asked for, and one task's is asked for several times in a row.
-            self._last = (name, self._recorded.get(name) or self._traces.get(name))
-        return self._last[1]
+        """What the last success of a task was made of."""
+        return self.records.trace(name)
 
     def attempt(self, name: str) -> Attempt | None:
-        return self._attempts.get(name)
+        """How the latest attempt at a task ended."""
+        return self.records.attempt(name)
 
     def remember(self, trace: Trace) -> None:
         """Use this trace, just recorded, from now on."""
-        self._recorded[trace.task] = trace
-        self._last = None
+        self.records.remember(trace)
 
     # -- upstreams learnt late ---------------------------------------------------------------------------------
 
@@ -77,7 +73,9 @@ class Evidence:
         holds, can be read. Raises `FlowfileError` or `StateError` when they make no sense.
         """
         if name in self.graph.fanouts:
-            return self.graph.expand_fanout(name, partial(self._removed_files, name)) if ready else ()
+            return (
+                self.graph.expand_fanout(name, partial(self.temporary.remembered_by_instances, name)) if ready else ()
+            )
         return self.graph.discover(name, self._late_upstreams(name, ready))
 
     def _late_upstreams(self, name: str, ready: bool) -> Iterator[str]:
@@ -166,8 +164,8 @@ class Evidence:
                 return (path, *self.listed(path))
             case "glob":
                 found = (match for match in self.files.glob(path) if not self.graph.is_leftover(match))
-                matches = {*found, *self.graph.outputs.matching(path), *self._removed_matches(task, path)}
-                return sorted(match for match in matches if _output_with(task, match) is None)
+                matches = {*found, *self.graph.outputs.matching(path), *self.temporary.remembered(task, path)}
+                return sorted(match for match in matches if output_with(task, match) is None)
             case _:
                 return ()
 
@@ -192,7 +190,7 @@ class Evidence:
         content, or once removed by what it was; a file in a temporary directory stands for the whole directory,
         since of its files nothing is known any more once it is removed.
         """
-        temp = self._temp_around(path)
+        temp = self.temporary.around(path)
         if temp is not None:
             path, check = (temp.path if temp.path.endswith("/") else path), "content"
         digest = self.files.digest(path, check)
@@ -221,86 +219,6 @@ class Evidence:
             task.declared.allow_failure for name in self.graph.behind_path(path) for task in self.graph.members(name)
         )
 
-    # -- temporary outputs -------------------------------------------------------------------------------------
-
-    def removed_temps(self, name: str, facts: Facts) -> list[str]:
-        """Tasks whose temporary outputs this one reads and that were removed: they must run before it can."""
-        if not self._has_temps:
-            return []
-        found: dict[str, None] = {}
-        for path in facts.inputs:
-            temp = self._temp_around(path)
-            producer = self.graph.outputs.producer(path)
-            if temp is not None and producer is not None and self._is_removed(temp, path):
-                found[producer] = None
-        for entry in self.graph.tasks[name].inputs:
-            if entry.kind == "glob":
-                for producer, temp in self._temps_behind(entry.path):
-                    if temp.path.endswith("/") and self._is_removed(temp, temp.path):
-                        found[producer] = None
-        return list(found)
-
-    def temp_paths(self, task: Task) -> list[str]:
-        """The paths of its temporary outputs, as they were made."""
-        temps = [output for output in task.outputs if output.temp]
-        if not temps:
-            return []
-        return [p for p in self.output_paths(task) if any(covers(temp.path, temp.kind, p) for temp in temps)]
-
-    def _temp_around(self, path: str) -> Output | None:
-        """The temporary output that `path` is, or lies in."""
-        producer = self.graph.outputs.producer(path) if self._has_temps else None
-        if producer is None:
-            return None
-        output = _output_with(self.graph.tasks[producer], path)
-        return output if output is not None and output.temp else None
-
-    def _is_removed(self, temp: Output, path: str) -> bool:
-        return not self.files.exists(temp.path if temp.path.endswith("/") else path)
-
-    def _temps_behind(self, pattern: str) -> Iterator[tuple[str, Output]]:
-        for producer in dict.fromkeys(self.graph.outputs.behind(pattern) if self._has_temps else ()):
-            for output in self.graph.tasks[producer].outputs:
-                if output.temp:
-                    yield producer, output
-
-    def _removed_matches(self, reader: Task, pattern: str) -> Iterator[str]:
-        """What a glob would match had temporary outputs not been removed, as far as was recorded."""
-        matches = compile_pattern(pattern).matches
-        for producer, temp in self._temps_behind(pattern):
-            if temp.path.endswith("/"):
-                recorded = self.trace(reader.name)
-                paths: Iterable[str] = recorded.inputs if recorded is not None else ()
-            else:
-                paths = self.output_paths(self.graph.tasks[producer])
-            for path in paths:
-                if covers(temp.path, temp.kind, path) and matches(path) and self._is_removed(temp, path):
-                    yield path
-
-    def _removed_files(self, fanout: str, pattern: str) -> Iterator[str]:
-        """The temporary files that a glob would match had they not been removed: a `foreach` ranges over them still.
-
-        Of a directory only its digest was recorded; what was in it is known from the instances that have read it.
-        """
-        matches = compile_pattern(pattern).matches
-        for producer, temp in self._temps_behind(pattern):
-            if temp.path.endswith("/"):
-                paths: Iterable[str] = self._read_in(temp.path, producer, fanout)
-            else:
-                paths = self.output_paths(self.graph.tasks[producer])
-            for path in paths:
-                if covers(temp.path, temp.kind, path) and matches(path) and self._is_removed(temp, path):
-                    yield path
-
-    def _read_in(self, folder: str, producer: str, fanout: str) -> Iterator[str]:
-        """What the instances of a fan-out have read in a directory as it was made last."""
-        made = self.trace(producer)
-        digest = made.outputs.get(folder) if made is not None else None
-        instances = [name for name in {*self._traces, *self._recorded} if name.startswith(f"{fanout}@")]
-        for trace in map(self.trace, instances):
-            if trace is not None and digest is not None:
-                yield from (path for path, seen in trace.inputs.items() if seen == digest)
-
     # -- what is settled ---------------------------------------------------------------------------------------
 
     def _concrete(self, pending: Iterable[str]) -> frozenset[str]:
@@ -315,24 +233,8 @@ class Evidence:
     # -- outputs -----------------------------------------------------------------------------------------------
 
     def output_paths(self, task: Task) -> list[str]:
-        """The paths a task makes: as declared, and for globs what was recorded (before a first success, what matches).
-
-        What else matches a glob later was made by someone else, and is none of the task's business.
-        """
-        trace = self.trace(task.name)
-        paths: dict[str, None] = {}
-        for output in task.outputs:
-            if output.kind == "path":
-                paths[output.path] = None
-            else:
-                paths.update(dict.fromkeys(self._glob_outputs(output.path, trace)))
-        return list(paths)
-
-    def _glob_outputs(self, glob: str, trace: Trace | None) -> list[str]:
-        if trace is None:
-            return self.files.glob(glob)
-        pattern = compile_pattern(glob)
-        return sorted(path for path in trace.outputs if pattern.matches(path))
+        """The paths a task makes, as far as is known now."""
+        return self.records.output_paths(task, self.files)
 
     def _output_digests(self, task: Task, trace: Trace) -> dict[str, str]:
         return {path: self.files.digest(path) for path in self.output_paths(task)}
@@ -427,11 +329,6 @@ class Evidence:
         base = Trace(name, facts.recipe.text, facts.recipe.env, facts.inputs, outputs, self._now(), 0.0, "")
         known = {"seconds": old.seconds, "discovered": old.discovered} if old is not None else {}
         return structs.replace(base, identity=fingerprint.identity(facts.recipe, facts.inputs), **known)
-
-
-def _output_with(task: Task, path: str) -> Output | None:
-    """The output of a task that `path` belongs to."""
-    return next((output for output in task.outputs if covers(output.path, output.kind, path)), None)
 
 
 def _mentions_files(task: Task) -> bool:

@@ -234,7 +234,7 @@ class Scheduler:
 
     def _waits_for_temps(self, name: str, facts: Facts) -> bool:
         """Have removed temporary inputs made again first."""
-        gone = self._evidence.removed_temps(name, facts)
+        gone = self._evidence.temporary.removed(name, facts)
         for temp in gone:
             if temp not in self._needed_temps and self._schedule.states.get(temp) is State.FRESH:
                 self._counts["fresh"] -= 1

@@ -32,7 +32,7 @@ class Temps:
             return  # among the tasks still to come there may be readers
         for made_by in self._made_for(reader):
             if is_good(made_by) and all(self._has_read(other, made_by, is_good) for other in self._readers[made_by]):
-                for path in self._evidence.temp_paths(self._graph.tasks[made_by]):
+                for path in self._evidence.temporary.paths(self._graph.tasks[made_by]):
                     if path not in self._lists and remove_output(self._root, path):
                         self._evidence.files.forget([path])
 

@@ -217,14 +217,14 @@ def test_removed_temporary_outputs_count_as_they_were(made: str, read: str, name
 
     def removed() -> list[str]:
         evidence = desk.look()
-        return evidence.removed_temps("t", evidence.facts("t"))
+        return evidence.temporary.removed("t", evidence.facts("t"))
 
     assert desk.run(plays={"make": fill}) == ["make", "t"]
     assert inputs_of(desk) == names
     before = desk.look().facts("t").inputs
     assert removed() == []
     evidence = desk.look()
-    for path in evidence.temp_paths(evidence.graph.tasks["make"]):
+    for path in evidence.temporary.paths(evidence.graph.tasks["make"]):
         desk.files.remove(path)
     assert desk.look().facts("t").inputs == before
     assert removed() == ["make"]
@@ -234,8 +234,8 @@ def test_removed_temporary_outputs_count_as_they_were(made: str, read: str, name
 def test_nothing_is_temporary_in_most_flows() -> None:
     desk = Desk(CHAIN, {"src": "1", "own": "2"})
     evidence = desk.look()
-    assert evidence.removed_temps("t", evidence.facts("t")) == []
-    assert evidence.temp_paths(evidence.graph.tasks["up"]) == []
+    assert evidence.temporary.removed("t", evidence.facts("t")) == []
+    assert evidence.temporary.paths(evidence.graph.tasks["up"]) == []
 
 
 # -- outputs ---------------------------------------------------------------------------------------------------
