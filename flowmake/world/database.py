@@ -22,7 +22,7 @@ MIGRATIONS: dict[int, str] = {
             finished REAL, seconds REAL, run TEXT, discovered BLOB, identity TEXT);
         CREATE TABLE attempts (
             task BLOB PRIMARY KEY, status TEXT, run TEXT, started REAL, seconds REAL,
-            exit_code INTEGER, signal INTEGER, "foreign" BLOB);
+            exit_code INTEGER, signal INTEGER, found_before BLOB);
         CREATE TABLE runs (
             number INTEGER PRIMARY KEY, id TEXT UNIQUE, started REAL, finished REAL, status TEXT,
             exit_code INTEGER, jobs INTEGER, counts TEXT, more TEXT);

@@ -21,6 +21,8 @@ Statement = tuple[str, list[Values]]
 WRITTEN_OUT_NS = 120_000_000_000
 """After so long what was written to a file is on the disk, at the latest."""
 
+_TRACES = "SELECT task, recipe, env, inputs, outputs, finished, seconds, run, discovered, identity FROM traces"
+_ATTEMPTS = "SELECT task, status, run, started, seconds, exit_code, signal, found_before FROM attempts"
 _RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more FROM runs"
 _RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons FROM records"
 _PUT_RUN = """
@@ -68,7 +70,7 @@ class SqliteStore:
     def traces(self) -> Mapping[str, Trace]:
         """Every trace by task; a live view that includes what was recorded since."""
         if self._traces is None:
-            found = self._fetch("SELECT * FROM traces")
+            found = self._fetch(_TRACES)
             self._traces = Lazy(rows.by_name(found), rows.to_trace)
             _lay_over(self._traces, self._pending_traces)
         return self._traces
@@ -76,7 +78,7 @@ class SqliteStore:
     def attempts(self) -> Mapping[str, Attempt]:
         """Every latest attempt by task; a live view as `traces`."""
         if self._attempts is None:
-            found = self._fetch("SELECT * FROM attempts")
+            found = self._fetch(_ATTEMPTS)
             self._attempts = Lazy(rows.by_name(found), rows.to_attempt)
             _lay_over(self._attempts, self._pending_attempts)
         return self._attempts

@@ -132,6 +132,8 @@ class Vocabulary(RuleBasedStateMachine):
     @rule(data=st.data(), text=st.sampled_from([None, "", "harm"]))
     def harm_output(self, data: st.DataObject, text: str | None) -> None:
         made = sorted(self.desk.files.files.keys() - self.sources.keys())
+        if not made:
+            return
         path = data.draw(st.sampled_from(made))
         if self.desk.evidence.graph.producer(path) is None:
             return

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -388,3 +389,19 @@ def test_what_a_power_cut_may_have_spoilt_is_read_again(
     found = SqliteStore(str(path), read_only=True).stat_cache()
     assert hashed.stat is not None
     assert [name for name in ("early", "late") if found.get(name, hashed.stat)] == trusted
+
+
+@pytest.mark.parametrize(("table", "column"), [("traces", "identity"), ("attempts", "found_before")])
+def test_a_table_without_one_of_its_columns_counts_as_damaged(tmp_path: Path, table: str, column: str) -> None:
+    path = str(tmp_path / "state.db")
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.commit()
+    reader = SqliteStore(path, read_only=True)
+    assert (dict(reader.traces()), dict(reader.attempts())) == ({}, {})
+    assert "is damaged" in reader.notices[0]
+    writer = SqliteStore(path)
+    assert (dict(writer.traces()), dict(writer.attempts())) == ({}, {})
+    assert "and is kept as `state.db.damaged-" in writer.notices[0]
+    writer.close()
