@@ -135,8 +135,9 @@ class Vocabulary(RuleBasedStateMachine):
         if not made:
             return
         path = data.draw(st.sampled_from(made))
-        if self.desk.evidence.graph.producer(path) is None:
-            return
+        self.desk.text = self.text()
+        if self.desk.graph().producer(path) is None:
+            return  # nobody makes it any more: edited, it would rightly count as the user's
         if text is None or path.startswith(("done/", "city/")):
             # Edited, and then no longer made because its instance has gone, it would rightly count as the user's.
             self.desk.files.remove(path)
