@@ -116,6 +116,7 @@ def test_a_log_that_was_never_made_is_no_matter(tmp_path: Path) -> None:
     kept.begin(str(tmp_path / "none"))
     kept.tick(1.0)
     kept.end(str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("offset", [0, 1, logs.CHUNK - 3, logs.CHUNK, 3 * logs.CHUNK - 1])

@@ -92,8 +92,9 @@ def test_closing_while_something_runs(watch: Watch) -> None:
     watch.add(child.pid)
     watch.close()
     watch.close()
+    assert child.poll() is None  # to stop it is not the watch's business
     child.kill()
-    child.wait()
+    assert child.wait() == -signal.SIGKILL  # nor to collect its end
 
 
 def no_pidfd(pid: int) -> int:
