@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as from `typing`, whose import alone takes as long as the shortest answers
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from click import Context
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never raises but for a request to end the interpreter."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can carry
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "_FLOWMAKE_COMPLETE" not in os.environ:
+        from flowmake.cli import frontpage
+
+        if (text := frontpage.answer(arguments)) is not None:
+            return _printed(text)
+    return _invoked(arguments)
+
+
+def _printed(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except Exception as error:
+        return _explain(error, None)
+    return 0
+
+
+def _invoked(arguments: list[str]) -> int:
+    """The exit code of a command, found and parsed by click."""
     import click
 
     from flowmake.cli.group import flowmake
 
     ctx: click.Context | None = None
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can carry
-    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         if "_FLOWMAKE_COMPLETE" in os.environ:
             from flowmake.cli.complete import answer

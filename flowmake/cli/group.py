@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 
 import click
 
-from flowmake import __version__
+from flowmake.cli import frontpage
 from flowmake.cli.options import directory_option, file_option
 from flowmake.cli.table import COMMANDS
 
@@ -32,12 +32,8 @@ class LazyGroup(click.Group):
             _unknown(ctx, args[0])
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, COMMANDS))
-        for heading in dict.fromkeys(entry.heading for entry in COMMANDS.values()):
-            with formatter.section(heading):
-                rows = [(name, entry.help) for name, entry in COMMANDS.items() if entry.heading == heading]
-                formatter.write_dl([(name.ljust(width), line) for name, line in rows])
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(frontpage.help_page(formatter.width + 2))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         from click.shell_completion import CompletionItem
@@ -59,11 +55,9 @@ def _unknown(ctx: click.Context, name: str) -> NoReturn:
     cls=LazyGroup,
     name="flowmake",
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    help="Runs only what is stale, judged by content and never by the age of files; tells you why; draws the graph.",
-    epilog="`flowmake COMMAND --help` tells more about each.",
+    context_settings={"help_option_names": list(frontpage.HELP), "max_content_width": frontpage.WIDEST},
 )
-@click.version_option(__version__, "-V", "--version", prog_name="flowmake", message="%(prog)s %(version)s")
+@click.version_option("", *frontpage.VERSION, message=frontpage.version_line().rstrip())
 @directory_option
 @file_option
 @click.pass_context

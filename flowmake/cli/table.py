@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
-
-class Entry(NamedTuple):
+class Entry:
     """A command: the module that holds it as `command`, the heading it stands under, its line in the help."""
 
-    module: str
-    heading: str
-    help: str
+    __slots__ = ("heading", "help", "module")
+
+    def __init__(self, module: str, heading: str, help: str) -> None:
+        self.module = module
+        self.heading = heading
+        self.help = help
 
 
 BUILD, LOOK, SET_UP = "Build", "Look", "Set up"

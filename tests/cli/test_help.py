@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from flowmake import __version__
+from flowmake.cli.frontpage import ABOUT, EPILOG, OPTIONS, help_page
+from flowmake.cli.group import flowmake
 from flowmake.cli.table import COMMANDS
 
 HELP = """\
@@ -52,6 +54,47 @@ Set up:
 def test_help_groups_the_commands(project: Any, args: tuple[str, ...]) -> None:
     done = project.run(*args)
     assert (done.code, done.stdout, done.stderr) == (0, HELP, "")
+
+
+@pytest.mark.parametrize("columns", [20, 52, 60, 61, 79, 80, 100, 119, 120, 122, 200])
+def test_the_front_page_is_laid_out_as_click_does_it(columns: int) -> None:
+    """It is written without click, so that it shows at once; nobody shall see that it is."""
+    assert help_page(columns) == by_click(columns)
+
+
+def by_click(columns: int) -> str:
+    width = max(min(columns, 120) - 2, 50)
+    with flowmake.make_context("flowmake", [], resilient_parsing=True, terminal_width=width) as ctx:
+        formatter = ctx.make_formatter()
+        flowmake.format_usage(ctx, formatter)
+        with formatter.section("About"):
+            formatter.write_text(ABOUT)
+        with formatter.section("Options"):
+            formatter.write_dl(list(OPTIONS.items()))
+        across = max(map(len, COMMANDS))
+        for heading in dict.fromkeys(entry.heading for entry in COMMANDS.values()):
+            with formatter.section(heading):
+                named = [(name, entry.help) for name, entry in COMMANDS.items() if entry.heading == heading]
+                formatter.write_dl([(name.ljust(across), line) for name, line in named])
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(EPILOG)
+        return formatter.getvalue().replace("About:\n", "")
+
+
+def test_the_front_page_names_every_option_that_there_is() -> None:
+    with flowmake.make_context("flowmake", [], resilient_parsing=True) as ctx:
+        records = [param.get_help_record(ctx) for param in flowmake.get_params(ctx)]
+    assert dict(record for record in records if record) == OPTIONS
+
+
+@pytest.mark.parametrize("args", [("-C", "/", "--help"), ("-C", "/")])
+def test_help_after_an_option_is_the_same(project: Any, args: tuple[str, ...]) -> None:
+    assert project.run(*args).stdout == HELP
+
+
+def test_the_width_comes_from_the_variable(project: Any) -> None:
+    assert project.run("--help", env={"COLUMNS": "60"}).stdout == help_page(60)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
