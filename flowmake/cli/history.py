@@ -48,18 +48,18 @@ def command(ctx: click.Context, run: str | None, limit: int, as_json: bool) -> i
 
 
 def _print_runs(runs: list[PastRun]) -> None:
-    from flowmake.cli.states import local_time
+    from flowmake.cli.states import brief_time, local_time
     from flowmake.core.text import duration
     from flowmake.observers.wording import ORDER
     from flowmake.views.table import STATUS_STYLES, Column, print_table
 
     columns = [
         Column("run", keep=True),
-        Column("started"),
-        Column("took", right=True),
-        Column("status", styles=STATUS_STYLES),
-        Column("tasks"),
-        Column("targets"),
+        Column("started", keep=True, spare=3, brief=brief_time),
+        Column("took", keep=True, right=True, spare=2),
+        Column("status", keep=True, styles=STATUS_STYLES),
+        Column("tasks", spare=1),
+        Column("targets", spare=4),
     ]
     rows = [
         [
@@ -76,17 +76,17 @@ def _print_runs(runs: list[PastRun]) -> None:
 
 
 def _print_tasks(run: PastRun) -> None:
-    from flowmake.cli.states import local_time
+    from flowmake.cli.states import brief_time, local_time
     from flowmake.core.text import duration
     from flowmake.views.table import STATUS_STYLES, Column, print_table
 
     columns = [
-        Column("task", keep=True),
-        Column("status", styles=STATUS_STYLES),
-        Column("started"),
-        Column("took", right=True),
-        Column("attempt", right=True),
-        Column("exit", right=True),
+        Column("task", middle=True),
+        Column("status", keep=True, styles=STATUS_STYLES),
+        Column("started", keep=True, spare=2, brief=brief_time),
+        Column("took", keep=True, right=True),
+        Column("attempt", keep=True, right=True, spare=3),
+        Column("exit", keep=True, right=True, spare=1),
     ]
     rows = [
         [task.task, task.status, local_time(task.started), duration(task.seconds), str(task.attempt), _exit(task)]

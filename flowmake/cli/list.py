@@ -53,7 +53,7 @@ def _listed(declaration: Declaration, graph: Graph) -> TaskListed:
 def _print(tasks: list[TaskListed]) -> None:
     from flowmake.views.table import Column, print_table
 
-    columns = [Column("task", keep=True), Column("tags"), Column("description")]
+    columns = [Column("task", middle=True), Column("tags", spare=1), Column("description")]
     rows = [[_name(task), ", ".join(task.tags), task.description] for task in tasks]
     print_table(columns, rows, sys.stdout)
 

@@ -88,3 +88,10 @@ def rfc3339(moment: float) -> str | None:
 def local_time(moment: str | None) -> str:
     """A time from a document for people: local, to the second; empty for None."""
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+
+
+def brief_time(shown: str) -> str:
+    """A `local_time` in fewer characters: without the date if that is today's, else without year and seconds."""
+    date, _, clock = shown.partition(" ")
+    today = datetime.now().strftime("%Y-%m-%d")
+    return clock if date == today else f"{date if date[:4] != today[:4] else date[5:]} {clock[:5]}"

@@ -45,14 +45,14 @@ def command(ctx: click.Context, targets: tuple[str, ...], everything: bool, chec
 
 def _print(tasks: list[TaskStatus], judgements: list[Judgement]) -> None:
     from flowmake.cli.output import note
-    from flowmake.cli.states import tally
+    from flowmake.cli.states import brief_time, tally
     from flowmake.views.table import STATUS_STYLES, Column, print_table
 
     columns = [
-        Column("task", keep=True),
-        Column("state", styles=STATUS_STYLES),
-        Column("last run"),
-        Column("took", right=True),
+        Column("task", middle=True),
+        Column("state", keep=True, styles=STATUS_STYLES),
+        Column("last run", spare=1, brief=brief_time),
+        Column("took", keep=True, right=True, spare=2),
         Column("why"),
     ]
     print_table(columns, [_row(task, judgement) for task, judgement in zip(tasks, judgements, strict=True)], sys.stdout)

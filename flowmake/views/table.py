@@ -1,25 +1,39 @@
-"""Tables that fit: by rich on a terminal, whole columns two spaces apart in a pipe. Unaware of what the cells mean."""
+"""Tables: whole columns two spaces apart, cut on a terminal to what fits its width. Unaware of what the cells mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import IO, Literal
+from collections.abc import Callable, Iterator, Sequence
+from shutil import get_terminal_size
+from typing import IO
 
 from msgspec import Struct
 
-from flowmake.core.text import safe_line
-from flowmake.world.terminal import has_color
+from flowmake.core.text import safe_line, to_ascii
+from flowmake.world import cells
+from flowmake.world.terminal import has_color, has_unicode
 
 MISSING = "-"
 """Shown in an empty cell of a pipe, so that every row has as many words as columns that have none with spaces."""
 
+_GAP = 2
+_LEAST = 12
+"""Cells that a column had better have before another one is given up for it."""
+
 
 class Column(Struct, frozen=True):
-    """A heading; `right` aligns numbers; `keep` is never shortened; `styles` maps whole cells to rich styles."""
+    """A heading, and how its cells are shown.
+
+    `right` aligns numbers; `styles` maps whole cells to rich styles. The rest is for terminals that are too narrow:
+    `keep` is never shortened; `brief` makes a shorter cell; `middle` is cut there, as both ends of a name tell it
+    apart; of the columns with a `spare`, those with the highest are given up first.
+    """
 
     title: str
     right: bool = False
     keep: bool = False
+    middle: bool = False
+    spare: int = 0
+    brief: Callable[[str], str] | None = None
     styles: dict[str, str] = {}
 
 
@@ -36,32 +50,118 @@ STATUS_STYLES = {
     "timed_out": "bold red",
 }
 
+Rows = Sequence[Sequence[str]]
 
-def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], stream: IO[str]) -> None:
+
+def print_table(columns: Sequence[Column], rows: Rows, stream: IO[str]) -> None:
     """Write the table; nothing at all when there are no rows."""
     if not rows:
         return
+    colors, unicode = has_color(stream), has_unicode(stream)
+    if not unicode:
+        rows = [[to_ascii(cell) for cell in row] for row in rows]
     if stream.isatty():
-        _print_rich(columns, rows, stream)
+        width, sign = get_terminal_size().columns, "…" if unicode else ".."
+        stream.write(fitted(columns, rows, width, colors=colors, sign=sign))
     else:
-        stream.write(plain(columns, rows, colors=has_color(stream)))
+        stream.write(plain(columns, rows, colors=colors))
 
 
-def plain(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, colors: bool = False) -> str:
+def plain(columns: Sequence[Column], rows: Rows, *, colors: bool = False) -> str:
     """Aligned columns, nothing cut, nothing wrapped, no trailing spaces; colours only on demand."""
-    cells = [[column.title.upper() for column in columns]]
-    cells += [[safe_line(cell) or MISSING for cell in row] for row in rows]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    lines = ("  ".join(_aligned(row, widths, columns, colors)).rstrip() for row in cells)
+    titles = [column.title.upper() for column in columns]
+    return _text(columns, titles, [[safe_line(cell) or MISSING for cell in row] for row in rows], colors)
+
+
+def fitted(columns: Sequence[Column], rows: Rows, width: int, *, colors: bool = False, sign: str = "…") -> str:
+    """The same in at most `width` cells a line, as long as that leaves room for anything; `sign` where it was cut."""
+    shown = [[safe_line(cell) for cell in row] for row in rows]
+    if _total(_widths(columns, shown)) > width:
+        shown = [[_brief(cell, column) for cell, column in zip(row, columns, strict=True)] for row in shown]
+        chosen = _affordable(columns, _widths(columns, shown), width)
+        columns = [columns[index] for index in chosen]
+        shown = [[row[index] for index in chosen] for row in shown]
+        rooms = _rooms(columns, _widths(columns, shown), width)
+        shown = [
+            [
+                cells.cut(cell, room, sign, middle=col.middle)
+                for cell, room, col in zip(row, rooms, columns, strict=True)
+            ]
+            for row in shown
+        ]
+        titles = [cells.cut(column.title, room, sign) for column, room in zip(columns, rooms, strict=True)]
+    else:
+        titles = [column.title for column in columns]
+    heading = [_styled(title, "bold") for title in titles] if colors else titles
+    return _text(columns, titles, shown, colors, heading)
+
+
+def _brief(cell: str, column: Column) -> str:
+    return column.brief(cell) if column.brief is not None and cell else cell
+
+
+def _widths(columns: Sequence[Column], rows: Rows) -> list[int]:
+    inside = (max((cells.width(row[index]) for row in rows), default=0) for index in range(len(columns)))
+    return [max(len(column.title), widest) for column, widest in zip(columns, inside, strict=True)]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _affordable(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """Which columns there is room for, once those that can be shortened are."""
+    chosen = list(range(len(columns)))
+    while True:
+        least = [widths[index] if columns[index].keep else min(widths[index], _LEAST) for index in chosen]
+        spare = max(chosen, key=lambda index: columns[index].spare)
+        if _total(least) <= width or not columns[spare].spare:
+            return chosen
+        chosen.remove(spare)
+
+
+def _rooms(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """How wide each column may be: what has to be saved is taken from the widest of those that can be shortened."""
+    rooms = list(widths)
+    able = [index for index, column in enumerate(columns) if not column.keep]
+    left = width - (_total(widths) - sum(widths[index] for index in able))
+    for done, index in enumerate(sorted(able, key=lambda index: widths[index])):
+        rooms[index] = max(min(widths[index], left // (len(able) - done)), 1)
+        left -= rooms[index]
+    return rooms
+
+
+def _text(
+    columns: Sequence[Column],
+    titles: Sequence[str],
+    rows: Rows,
+    colors: bool,
+    heading: Sequence[str] | None = None,
+) -> str:
+    """`heading` are the titles as they are shown, where that is in a style."""
+    widths = [max(map(cells.width, (titles[i], *(row[i] for row in rows)))) for i in range(len(columns))]
+    lines = [_line(columns, titles, heading or titles, widths)]
+    for row in rows:
+        shown = [_painted(cell, column) for cell, column in zip(row, columns, strict=True)] if colors else row
+        lines.append(_line(columns, row, shown, widths))
     return "".join(line + "\n" for line in lines)
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column], colors: bool) -> Iterator[str]:
-    for cell, width, column in zip(row, widths, columns, strict=True):
-        style = column.styles.get(cell, "") if colors else ""
-        gap = " " * (width - len(cell))
-        shown = _styled(cell, style) if style else cell
-        yield gap + shown if column.right else shown + gap
+def _line(columns: Sequence[Column], row: Sequence[str], shown: Sequence[str], widths: Sequence[int]) -> str:
+    return (" " * _GAP).join(_aligned(columns, row, shown, widths)).rstrip()
+
+
+def _aligned(
+    columns: Sequence[Column], row: Sequence[str], shown: Sequence[str], widths: Sequence[int]
+) -> Iterator[str]:
+    for column, cell, painted, width in zip(columns, row, shown, widths, strict=True):
+        gap = " " * (width - cells.width(cell))
+        yield gap + painted if column.right else painted + gap
+
+
+def _painted(cell: str, column: Column) -> str:
+    style = column.styles.get(cell, "")
+    return _styled(cell, style) if style else cell
 
 
 def _styled(text: str, style: str) -> str:
@@ -69,19 +169,3 @@ def _styled(text: str, style: str) -> str:
     from rich.style import Style
 
     return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
-
-
-def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[str]], stream: IO[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        justify = "right" if column.right else "left"
-        table.add_column(column.title, justify=justify, no_wrap=column.keep, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        cells = zip(row, columns, strict=True)
-        table.add_row(*(Text(safe_line(cell), column.styles.get(cell, "")) for cell, column in cells))
-    color_system: Literal["auto"] | None = "auto" if has_color(stream) else None
-    Console(file=stream, highlight=False, color_system=color_system).print(table)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from flowmake.views.table import STATUS_STYLES, Column, plain, print_table
+from flowmake.views.table import STATUS_STYLES, Column, fitted, plain, print_table
 
 COLUMNS = [
     Column("task", keep=True),
@@ -19,9 +19,17 @@ ROWS = [
 ]
 
 
-class Terminal(io.StringIO):
+class Pipe(io.StringIO):
+    encoding = "utf-8"
+
+
+class Terminal(Pipe):
     def isatty(self) -> bool:
         return True
+
+
+class OldTerminal(Terminal):
+    encoding = "ascii"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +41,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pipe_gets_whole_aligned_columns() -> None:
-    stream = io.StringIO()
+    stream = Pipe()
     print_table(COLUMNS, ROWS, stream)
     assert stream.getvalue() == (
         "TASK           STATUS  SECONDS  WHY\n"
@@ -48,7 +56,7 @@ def test_a_pipe_never_gets_control_characters() -> None:
 
 def test_a_pipe_gets_colours_only_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    stream = io.StringIO()
+    stream = Pipe()
     print_table(COLUMNS, ROWS, stream)
     assert "\x1b[33mstale\x1b[0m" in stream.getvalue()
 
@@ -65,15 +73,70 @@ def test_meaning_survives_without_colours(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("NO_COLOR", "1")
     stream = Terminal()
     print_table(COLUMNS, ROWS, stream)
-    assert [line.rstrip() for line in stream.getvalue().splitlines()] == [
-        "task           status  seconds  why",
-        "clean          stale      1.2s  input changed: data/raw.csv",
-        "                                (3f2a1b → 99ab01)",
-        "a-longer-name  fresh    1m 05s",
-    ]
+    assert stream.getvalue() == (
+        "task           status  seconds  why\n"
+        "clean          stale      1.2s  input changed: data/raw.csv…\n"
+        "a-longer-name  fresh    1m 05s\n"
+    )
+
+
+def test_wide_characters_keep_columns_aligned() -> None:
+    assert plain([Column("city"), Column("state")], [["東京", "fresh"], ["köln", "stale"]]) == (
+        "CITY  STATE\n東京  fresh\nköln  stale\n"
+    )
+
+
+def test_a_stream_without_unicode_gets_ascii() -> None:
+    stream = OldTerminal()
+    print_table([Column("why"), Column("more")], [["a → b", "x"], ["é" * 50, "y"]], stream)
+    first, *_, last = (re.sub(r"\x1b\[[0-9;]*m", "", line) for line in stream.getvalue().splitlines())
+    assert stream.getvalue().isascii()
+    assert first.split() == ["why", "more"]
+    assert last == "\\xe9" * 13 + "..  y"
+
+
+NARROW = [
+    Column("task", middle=True),
+    Column("state", keep=True),
+    Column("last run", spare=1, brief=lambda time: time[11:]),
+    Column("took", right=True, keep=True, spare=2),
+    Column("why"),
+]
+TALL = [
+    ["clean@bonn", "stale", "2026-01-31 12:00:00", "1.2s", "input changed: data/raw/bonn.csv"],
+    ["a-very-long-name@with,many,values", "fresh", "2026-01-31 12:00:01", "0.1s", ""],
+]
+
+
+def test_short_forms_come_first_where_room_is_scarce() -> None:
+    assert fitted(NARROW, TALL, 92) == (
+        "task                               state  last run  took  why\n"
+        "clean@bonn                         stale  12:00:00  1.2s  input changed: data/raw/bonn.csv\n"
+        "a-very-long-name@with,many,values  fresh  12:00:01  0.1s\n"
+    )
+
+
+def test_then_long_cells_are_cut_names_in_the_middle() -> None:
+    assert fitted(NARROW, TALL, 60) == (
+        "task                state  last run  took  why\n"
+        "clean@bonn          stale  12:00:00  1.2s  input changed: d…\n"
+        "a-very-lo…y,values  fresh  12:00:01  0.1s\n"
+    )
+
+
+def test_then_columns_are_given_up() -> None:
+    assert fitted(NARROW, TALL, 40) == (
+        "task              state  why\nclean@bonn        stale  input changed:…\na-very-l…,values  fresh\n"
+    )
+
+
+@pytest.mark.parametrize("width", [1, 5, 10, 20, 30, 40, 60, 80, 120])
+def test_no_line_is_wider_than_the_window_unless_nothing_can_give(width: int) -> None:
+    text = fitted(NARROW, TALL, width)
+    assert max(map(len, text.splitlines())) <= max(width, len("t  state  w"))
 
 
 def test_no_rows_no_table() -> None:
-    stream = io.StringIO()
+    stream = Pipe()
     print_table(COLUMNS, [], stream)
     assert stream.getvalue() == ""
