@@ -47,10 +47,7 @@ class StateDir:
         try:
             os.makedirs(self.path, exist_ok=True)
             for name, text in ((".gitignore", "*\n"), ("CACHEDIR.TAG", _CACHE_TAG)):
-                file = os.path.join(self.top, name)
-                if not os.path.exists(file):
-                    with open(file, "w", encoding="ascii") as stream:
-                        stream.write(text)
+                _complete(os.path.join(self.top, name), text)
         except OSError as error:
             hint = f"set {VARIABLE} to a folder that can be written to"
             raise StateError(
@@ -109,6 +106,18 @@ def log_name(task: str, folds_case: bool = sys.platform == "darwin") -> str:
     if len(name) <= _LONGEST and not (folds_case and name != name.lower()):
         return name + ".log"
     return f"{name[: _LONGEST - 17]}~{xxh3_64_hexdigest(task.encode('utf-8', 'surrogateescape'))}.log"
+
+
+def _complete(path: str, text: str) -> None:
+    """Write a file, or what a crash kept from being written of it; what somebody made of it since is left."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as stream:
+            found = stream.read(len(text) + 1)
+    except FileNotFoundError:
+        found = ""
+    if found != text and text.startswith(found):
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(text)
 
 
 def _quoted(text: str) -> str:

@@ -49,6 +49,17 @@ def test_creation_keeps_the_folder_out_of_git_and_backups(tmp_path: Path) -> Non
     assert Path(state.path, ".gitignore").read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("kept", [0, 1, 20])
+def test_what_a_crash_left_of_these_files_is_completed(tmp_path: Path, kept: int) -> None:
+    state = StateDir(str(tmp_path / "state"))
+    state.create()
+    whole = {name: Path(state.path, name).read_bytes() for name in (".gitignore", "CACHEDIR.TAG")}
+    for name, content in whole.items():
+        Path(state.path, name).write_bytes(content[:kept])
+    state.create()
+    assert {name: Path(state.path, name).read_bytes() for name in whole} == whole
+
+
 def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
     (tmp_path / ".flowmake").write_text("")
     with pytest.raises(StateError) as caught:

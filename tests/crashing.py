@@ -1,0 +1,207 @@
+"""Stories in which flowmake dies in the middle: what was there, what it was at, and what must be true afterwards.
+
+A task's outputs are called like the task: `a`, `a.txt` or `a/…`. Each task tells that it ran by appending its name to
+the file that `$RAN` names.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import COMMAND, Project, Result
+from tests.preload import shim
+
+Files = dict[str, str]
+STATE = ".flowmake"
+STRETCH = 6
+"""Of more changes in a row to one file, of one kind, only the first and last few tell anything new."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """`flow` and `files` are there at first. With a `change`, all is built, and then changed, before `command` dies.
+
+    `mend` is done after the crash and before the commands of `again`. `temps` are tasks whose outputs go by themselves.
+    """
+
+    flow: str
+    files: Files = field(default_factory=dict)
+    change: Callable[[Project], object] | None = None
+    command: tuple[str, ...] = ("run", "-j1")
+    mend: Callable[[Project], object] = lambda project: None
+    again: tuple[tuple[str, ...], ...] = (("run", "-j1"),)
+    temps: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a story goes without a crash: its changes of files, the files after each command of `again`, what ran."""
+
+    changes: list[str]
+    files: list[Files]
+    ran: Counter[str]
+
+    def points(self, *, thinned: bool) -> list[tuple[int, bool]]:
+        """Where to die: the number of a change, and whether half of it is still done, which only writes can be."""
+        numbers = range(1, len(self.changes) + 1)
+        if thinned:
+            numbers = [n for stretch in _stretches(self.changes) for n in _thinned(stretch)]
+        return [(n, half) for n in numbers for half in (False, True) if not half or self._is_write(n)]
+
+    def _is_write(self, number: int) -> bool:
+        return self.changes[number - 1].startswith("write ")
+
+
+def _stretches(changes: Sequence[str]) -> Iterator[list[int]]:
+    stretch: list[int] = []
+    for number, line in enumerate(changes, 1):
+        if stretch and line != changes[number - 2]:
+            yield stretch
+            stretch = []
+        stretch.append(number)
+    yield stretch
+
+
+def _thinned(stretch: list[int]) -> list[int]:
+    return stretch if len(stretch) <= STRETCH else [*stretch[:2], stretch[len(stretch) // 2], *stretch[-2:]]
+
+
+class Stand:
+    """One story, told again and again in the same folder."""
+
+    def __init__(self, story: Story, project: Project) -> None:
+        self.story = story
+        self.project = project
+        self.log = project.home / "changes"
+        self.count = project.home / "ran"
+        self._start = project.home / "start"
+        self._set_up()
+        self.course = self._undisturbed()
+
+    def _set_up(self) -> None:
+        project, story = self.project, self.story
+        project.flowfile(story.flow)
+        for name, text in story.files.items():
+            project.write(name, text)
+        if story.change is not None:
+            self._run("run", "-j1", "-q")
+            story.change(project)
+        shutil.copytree(project.root, self._start, symlinks=True)
+
+    def reset(self) -> None:
+        """All as it was before the crash."""
+        shutil.rmtree(self.project.root)
+        shutil.copytree(self._start, self.project.root, symlinks=True)
+        self.count.write_text("")
+        self.log.write_text("")
+
+    def _undisturbed(self) -> Course:
+        self.reset()
+        self.die_at(0)
+        changes = self.changes()
+        self.story.mend(self.project)
+        files = []
+        for command in self.story.again:
+            done = self._run(*command)
+            assert done.code == 0, done.stderr
+            files.append(self.files())
+        return Course(changes, files, Counter(self.ran()))
+
+    def changes(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    def ran(self) -> list[str]:
+        return self.count.read_text().split()
+
+    def files(self) -> Files:
+        """All files below the root, but for the state, and what is in them."""
+        return {str(path.relative_to(self.project.root)): path.read_text() for path in self._paths()}
+
+    def _paths(self) -> Iterator[Path]:
+        for path in sorted(self.project.root.rglob("*")):
+            if path.is_file() and path.relative_to(self.project.root).parts[0] != STATE:
+                yield path
+
+    def _run(self, *args: str) -> Result:
+        return self.project.run(*args, env={"RAN": str(self.count)})
+
+    def die_at(self, number: int, *, half: bool = False) -> int:
+        """Run the command of the story with a crash at this change (0: none); its exit status."""
+        root = self.project.root
+        environ = {
+            "LD_PRELOAD": shim("crash"),
+            "CRASH_BELOW": str(root),
+            "CRASH_AT": str(number),
+            "CRASH_LOG": str(self.log),
+            "RAN": str(self.count),
+        }
+        if half:
+            environ["CRASH_HALF"] = "yes"
+        done = subprocess.run(
+            [COMMAND, *self.story.command],
+            cwd=root,
+            env=self.project.environ(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        return done.returncode
+
+    # -- afterwards --------------------------------------------------------------------------------------------
+
+    def crash(self, number: int, *, half: bool) -> None:
+        """Tell the story with a crash at this change, and check all that is promised."""
+        self.reset()
+        status = self.die_at(number, half=half)
+        where = f"{self.changes()[-1]} ({number}{', half' if half else ''})"
+        # Now and then a run makes fewer changes than the one that was counted, and comes to its end.
+        assert status == -signal.SIGKILL or len(self.changes()) < number, (where, status)
+        self.recover(where)
+
+    def recover(self, where: str, *, only_unfinished: bool = True) -> None:
+        """After whatever happened: nothing false is believed, all comes out as undisturbed, and nothing is left."""
+        before = self.ran()
+        self._believes_nothing_false(where)
+        self.story.mend(self.project)
+        for command, expected in zip(self.story.again, self.course.files, strict=True):
+            done = self._run(*command)
+            assert (done.code, self.files()) == (0, expected), (where, done.stderr)
+        if only_unfinished:
+            last = set(before[-1:])
+            redone = {name for name, count in Counter(self.ran()).items() if count > self.course.ran[name]}
+            assert redone <= last, (where, before, self.ran())
+        self._rests(where)
+
+    def _believes_nothing_false(self, where: str) -> None:
+        done = self._run("status", "--json")
+        assert done.code == 0, (where, done.stderr)
+        found: list[dict[str, Any]] = json.loads(done.stdout)["tasks"]
+        files = self.files()
+        for task in found:
+            if task["verdict"] == "fresh" and task["task"] not in self.story.temps:
+                belief = _of(task["task"], files), _of(task["task"], self.course.files[-1])
+                assert belief[0] == belief[1], (where, task)
+
+    def _rests(self, where: str) -> None:
+        """A further run does nothing, and the state folder is as any other."""
+        count = len(self.ran())
+        done = self._run("run")
+        assert (done.code, self.files(), len(self.ran())) == (0, self.course.files[-1], count), (where, done.stderr)
+        assert done.stderr.startswith("nothing to do"), (where, done.stderr)
+        assert self.project.read(f"{STATE}/.gitignore") == "*\n", where
+        assert self.project.read(f"{STATE}/CACHEDIR.TAG").startswith("Signature: "), where
+        assert self._run("history").code == 0, where
+
+
+def _of(task: str, files: Files) -> Files:
+    """The outputs of one task."""
+    return {name: text for name, text in files.items() if name.partition("/")[0].partition(".")[0] == task}

@@ -1,0 +1,213 @@
+"""flowmake dies at any change that it makes below the root: state, logs, snapshots, staged outputs, renames, deletions.
+
+Every change in `--full`; a few drawn at random otherwise.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Project
+from tests.crashing import Stand, Story
+
+SAY = "echo {{ task.name }} >> $RAN; "
+
+CHAIN = f"""
+[tasks.a]
+inputs = ["in"]
+outputs = ["a"]
+run = "{SAY} cp in a"
+[tasks.b]
+inputs = ["a"]
+outputs = ["b"]
+run = "{SAY} cat a a > b"
+[tasks.c]
+inputs = ["b"]
+outputs = ["c"]
+run = "{SAY} cat a b > c"
+"""
+
+ATOMIC = f"""
+[defaults]
+atomic = true
+[tasks.a]
+inputs = ["in"]
+outputs = ["a"]
+run = "{SAY} cp in {{{{ outputs }}}}"
+[tasks.b]
+inputs = ["a"]
+outputs = ["b/"]
+run = "{SAY} for i in $(seq $(wc -l < in)); do cp a {{{{ outputs }}}}/$i; done"
+[tasks.c]
+inputs = ["b/"]
+outputs = ["c"]
+run = "{SAY} cat b/* > {{{{ outputs }}}}"
+"""
+
+TEMPORARY = f"""
+[tasks.a]
+inputs = ["in"]
+outputs = [{{ path = "a", temp = true }}]
+run = "{SAY} cp in a"
+[tasks.b]
+inputs = ["a"]
+outputs = [{{ path = "b", temp = true }}]
+run = "{SAY} cat a a > b"
+[tasks.c]
+inputs = ["b"]
+outputs = ["c"]
+run = "{SAY} cat b b > c"
+[tasks.d]
+inputs = ["c"]
+outputs = ["d"]
+run = "{SAY} cp c d"
+"""
+
+EMPTIED = f"""
+[tasks.a]
+inputs = ["in"]
+outputs = [{{ path = "a/", clean = true }}]
+run = "{SAY} for i in $(seq $(wc -l < in)); do echo $i > a/$i; done"
+[tasks.b]
+inputs = ["a/"]
+outputs = ["b"]
+run = "{SAY} cat a/* > b"
+"""
+
+GLOBBED = f"""
+[tasks.a]
+inputs = ["in"]
+outputs = ["a/*.txt"]
+run = "{SAY} for i in $(seq $(wc -l < in)); do echo $i > a/p$i.txt; done"
+[tasks.b]
+inputs = ["a/*.txt"]
+outputs = ["b"]
+run = "{SAY} cat {{{{ inputs }}}} > b"
+"""
+
+FAILING = f"""
+[tasks.a]
+outputs = ["a"]
+run = "{SAY} echo fine > a"
+[tasks.b]
+inputs = ["a"]
+outputs = ["b", "b.dir/"]
+run = "{SAY} echo half > b; echo half > b.dir/x; test -e fixed; cp a b; cp a b.dir/x"
+[tasks.c]
+inputs = ["b"]
+outputs = ["c"]
+run = "{SAY} cp b c"
+"""
+
+RETRIED = f"""
+[tasks.a]
+outputs = ["a"]
+retries = 2
+run = "{SAY} echo half > a; test $(grep -c '^a$' $RAN) -ge 2; echo whole > a"
+[tasks.b]
+inputs = ["a"]
+outputs = ["b"]
+run = "{SAY} cp a b"
+"""
+
+FANNED_OUT = f"""
+[tasks.split]
+inputs = ["in"]
+outputs = ["split"]
+run = "{SAY} cp in split"
+[tasks.part]
+foreach = {{ n = {{ lines = "split", from = "split" }} }}
+outputs = ["part@{{{{ n }}}}"]
+run = "{SAY} echo {{{{ n }}}} > part@{{{{ n }}}}"
+[tasks.all]
+needs = ["part"]
+outputs = ["all"]
+run = "{SAY} cat {{{{ needs['part'].outputs }}}} > all"
+"""
+
+LISTED = f"""
+[flow]
+include = [{{ exec = ["cat", "more.toml"], inputs = ["more.toml"] }}]
+[tasks.a]
+inputs = ["in"]
+outputs = ["a"]
+depfile = "a.d"
+run = "{SAY} cat in header > a; echo 'a: in header' > a.d"
+"""
+MORE = f'[tasks.b]\ninputs = ["a"]\noutputs = ["b"]\nrun = "{SAY} cp a b"\n'
+
+
+def longer(project: Project) -> None:
+    project.write("in", "1\n2\n3\n4\n")
+
+
+def shorter(project: Project) -> None:
+    project.write("in", "1\n")
+
+
+def without_the_last(project: Project) -> None:
+    """`c` becomes an orphan."""
+    project.flowfile(CHAIN.partition("[tasks.c]")[0])
+
+
+def garbage(project: Project) -> None:
+    project.write(".flowmake/state.db", "no state of ours, surely" * 1000)
+
+
+THREE: dict[str, str] = {"in": "1\n2\n3\n"}
+STORIES = {
+    "from nothing": Story(CHAIN, THREE),
+    "a change": Story(CHAIN, THREE, longer),
+    "atomic": Story(ATOMIC, THREE),
+    "atomic, again": Story(ATOMIC, THREE, shorter),
+    "temporary": Story(TEMPORARY, THREE, temps=frozenset("ab")),
+    "temporary, again": Story(TEMPORARY, THREE, longer, temps=frozenset("ab")),
+    "emptied": Story(EMPTIED, THREE, shorter),
+    "globbed": Story(GLOBBED, {**THREE, "a/mine.txt": "mine\n"}, shorter),
+    "failing": Story(FAILING, mend=lambda project: project.write("fixed")),
+    "retried": Story(RETRIED),
+    "fanned out": Story(FANNED_OUT, THREE),
+    "fanned out, again": Story(FANNED_OUT, THREE, longer),
+    "listed": Story(LISTED, {**THREE, "header": "h\n", "more.toml": MORE}),
+    "clean": Story(CHAIN, THREE, lambda _: None, ("clean",), again=(("clean",), ("run", "-j1"))),
+    "accept": Story(
+        CHAIN, THREE, lambda project: project.write("c", "by hand\n"), ("accept", "c"), again=(("accept", "c"),)
+    ),
+    "orphans": Story(CHAIN, THREE, without_the_last, ("clean", "--orphans"), again=(("clean", "--orphans"),)),
+    "damaged state": Story(CHAIN, THREE, garbage),
+}
+
+if sys.platform == "linux":
+    Stands = Callable[[str], Stand]
+
+    @pytest.fixture(scope="module")
+    def stand(tmp_path_factory: pytest.TempPathFactory) -> Stands:
+        """Each story is set up once, when it is first told."""
+
+        @functools.cache
+        def stand(name: str) -> Stand:
+            folder = tmp_path_factory.mktemp("crash")
+            (folder / "root").mkdir()
+            (folder / "home").mkdir()
+            return Stand(STORIES[name], Project(folder / "root", folder / "home"))
+
+        return stand
+
+    @settings(max_examples=10, deadline=None)
+    @given(name=st.sampled_from(sorted(STORIES)), data=st.data())
+    def test_a_crash_somewhere(stand: Stands, name: str, data: st.DataObject) -> None:
+        points = stand(name).course.points(thinned=True)
+        number, half = data.draw(st.sampled_from(points))
+        stand(name).crash(number, half=half)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", STORIES)
+    def test_a_crash_at_every_change(stand: Stands, name: str) -> None:
+        for number, half in stand(name).course.points(thinned=name != "from nothing"):
+            stand(name).crash(number, half=half)
