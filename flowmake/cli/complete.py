@@ -97,6 +97,27 @@ def tasks(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name, help=line) for name, line in names if name.startswith(incomplete)]
 
 
+def runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Ids of runs, the latest first."""
+    from contextlib import closing
+
+    from flowmake.cli.options import open_project
+    from flowmake.cli.states import local_time, rfc3339
+
+    try:
+        project = open_project(ctx)
+        with closing(project.store) as store:
+            found = store.runs()
+        project.notices.clear()
+    except Exception:  # as in `_graph`
+        return []
+    return [
+        CompletionItem(run.id, help=f"{local_time(rfc3339(run.started))}, {run.status}")
+        for run in found
+        if run.id.startswith(incomplete)
+    ]
+
+
 def _graph(ctx: click.Context) -> Graph | None:
     from flowmake.cli.options import open_project
 

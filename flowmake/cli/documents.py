@@ -246,32 +246,11 @@ class DoctorDocument(Struct, kw_only=True):
     findings: list[Finding]
 
 
-DOCUMENTS: dict[str, type[Struct]] = {
-    "status": StatusDocument,
-    "why": WhyDocument,
-    "list": ListDocument,
-    "show": ShowDocument,
-    "check": CheckDocument,
-    "history": HistoryDocument,
-    "lineage": LineageDocument,
-    "doctor": DoctorDocument,
-}
-
-
 def problems(found: list[dict[str, Any]]) -> list[ProblemFound]:
     """Problems in their JSON form, as structs."""
     from msgspec import convert
 
     return convert(found, list[ProblemFound])
-
-
-def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the document that `flowmake NAME --json` prints."""
-    from msgspec.json import schema
-
-    found = schema(DOCUMENTS[name])
-    found["$defs"][DOCUMENTS[name].__name__]["required"].insert(0, "v")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"flowmake {name} --json", **found}
 
 
 def text_of(document: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_project
+from flowmake.cli.options import MINUS_COUNTS, RUN_FORMS, flow_options, json_option, open_project, run_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 @click.command(
     "history",
-    help=help_of(
-        "history", "Without RUN: the latest runs. With RUN (an id, the beginning of one, or `last`): its tasks."
-    ),
+    help=help_of("history", f"Without RUN: the latest runs. With RUN ({RUN_FORMS}): its tasks."),
+    context_settings=MINUS_COUNTS,
 )
-@click.argument("run", metavar="[RUN]", required=False)
+@run_argument(required=False)
 @click.option(
     "-n", "--limit", metavar="N", type=click.IntRange(min=0), default=20, help="How many runs; 0: all of them."
 )
@@ -48,31 +47,10 @@ def command(ctx: click.Context, run: str | None, limit: int, as_json: bool) -> i
 
 
 def _print_runs(runs: list[PastRun]) -> None:
-    from flowmake.cli.states import brief_time, local_time
-    from flowmake.core.text import duration
-    from flowmake.observers.wording import ORDER
-    from flowmake.views.table import STATUS_STYLES, Column, print_table
+    from flowmake.cli.records import run_table
+    from flowmake.views.table import print_table
 
-    columns = [
-        Column("run", keep=True),
-        Column("started", keep=True, spare=3, brief=brief_time),
-        Column("took", keep=True, right=True, spare=2),
-        Column("status", keep=True, styles=STATUS_STYLES),
-        Column("tasks", spare=1),
-        Column("targets", spare=4),
-    ]
-    rows = [
-        [
-            run.run,
-            local_time(run.started),
-            "" if run.seconds is None else duration(run.seconds),
-            run.status,
-            ", ".join(f"{run.counts[status]} {status.replace('_', ' ')}" for status in ORDER if run.counts.get(status)),
-            " ".join(run.targets),
-        ]
-        for run in runs
-    ]
-    print_table(columns, rows, sys.stdout)
+    print_table(*run_table(runs), sys.stdout)
 
 
 def _print_tasks(run: PastRun) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from flowmake.cli.options import flow_options_without_f, open_project, task_argument
+from flowmake.cli.options import flow_options_without_f, open_project, run_option, task_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Log(Struct, frozen=True):
     help=help_of("log", "With TASK: its last log, or those of all its instances. Without: all logs of the last run."),
 )
 @task_argument(required=False)
-@click.option("--run", metavar="RUN", help="The logs of this run: an id, the beginning of one, or `last`.")
+@run_option()
 @click.option("-f", "--follow", is_flag=True, help="Go on printing while the task runs.")
 @flow_options_without_f
 @click.pass_context

@@ -129,6 +129,12 @@ def _complete_tasks(ctx: click.Context, param: click.Parameter, incomplete: str)
     return tasks(ctx, incomplete)
 
 
+def _complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from flowmake.cli.complete import runs
+
+    return runs(ctx, incomplete)
+
+
 def targets_argument(*, required: bool = False) -> Callable[[Decorated], Decorated]:
     """`TARGET…`: tasks, instances, outputs, tags."""
     return click.argument(
@@ -149,6 +155,37 @@ def task_argument(*, required: bool) -> Callable[[Decorated], Decorated]:
     """One `TASK`: a name, nothing else."""
     return click.argument(
         "task", metavar="TASK" if required else "[TASK]", required=required, shell_complete=_complete_tasks
+    )
+
+
+RUN_FORMS = "an id, the beginning of one, `last`, or `-1`, `-2`... counted from the latest"
+MINUS_COUNTS = {"ignore_unknown_options": True}
+"""Context settings of a command whose arguments are runs: `-1` is none of its options."""
+
+
+def _known_option(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    for given in (value,) if isinstance(value, str) else value or ():
+        if given.startswith("-") and not given[1:].isdigit():
+            raise click.NoSuchOption(given, ctx=ctx)
+    return value
+
+
+def run_argument(*, required: bool, nargs: int = 1) -> Callable[[Decorated], Decorated]:
+    """`RUN`; for a command that has `MINUS_COUNTS`."""
+    return click.argument(
+        "run" if nargs == 1 else "runs",
+        metavar="[RUN]" if nargs == 1 else "[RUN [RUN]]",
+        required=required,
+        nargs=nargs,
+        callback=_known_option,
+        shell_complete=_complete_runs,
+    )
+
+
+def run_option(default: str | None = None) -> Callable[[Decorated], Decorated]:
+    """`--run RUN`"""
+    return click.option(
+        "--run", "run", metavar="RUN", default=default, help=f"Which run: {RUN_FORMS}.", shell_complete=_complete_runs
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import flow_options, open_project
+from flowmake.cli.options import flow_options, open_project, run_option
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _MOST_DETAILED, _MOST_LINES = 1_500, 5_000
         "the run before. `--format trace` is for https://ui.perfetto.dev and Chrome's about:tracing.",
     ),
 )
-@click.option("--run", "run", metavar="RUN", default="last", help="Which run: an id, the beginning of one, or `last`.")
+@run_option("last")
 @click.option("--format", "form", type=click.Choice(list(NAMES)), default="html", help="A page, or a trace.")
 @click.option(
     "-o",

@@ -5,10 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from msgspec import Struct
 
+from flowmake.cli import documents
+from flowmake.cli.difference import DiffDocument
 from flowmake.cli.table import help_of
 
-DOCUMENTS = ("flowfile", "status", "why", "list", "show", "check", "history", "lineage", "doctor", "events")
+JSON_COMMANDS: dict[str, type[Struct]] = {
+    "status": documents.StatusDocument,
+    "why": documents.WhyDocument,
+    "list": documents.ListDocument,
+    "show": documents.ShowDocument,
+    "check": documents.CheckDocument,
+    "history": documents.HistoryDocument,
+    "diff": DiffDocument,
+    "lineage": documents.LineageDocument,
+    "doctor": documents.DoctorDocument,
+}
+DOCUMENTS = ("flowfile", *JSON_COMMANDS, "events")
 
 
 @click.command(
@@ -20,8 +34,6 @@ DOCUMENTS = ("flowfile", "status", "why", "list", "show", "check", "history", "l
 )
 @click.argument("document", metavar="[DOCUMENT]", type=click.Choice(DOCUMENTS), default="flowfile", required=False)
 def command(document: str) -> int:
-    from flowmake.cli import documents
-
     documents.write(schema_of(document))
     return 0
 
@@ -36,6 +48,13 @@ def schema_of(document: str) -> dict[str, Any]:
         from flowmake.observers.eventschema import schema
 
         return schema()
-    from flowmake.cli import documents
+    return _json_schema(document)
 
-    return documents.json_schema(document)
+
+def _json_schema(name: str) -> dict[str, Any]:
+    """Of the document that `flowmake NAME --json` prints."""
+    from msgspec.json import schema
+
+    found = schema(JSON_COMMANDS[name])
+    found["$defs"][JSON_COMMANDS[name].__name__]["required"].insert(0, "v")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"flowmake {name} --json", **found}

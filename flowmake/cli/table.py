@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "graph": Entry("flowmake.cli.graph", LOOK, "Draw the graph, or print it as text."),
     "log": Entry("flowmake.cli.log", LOOK, "Print the log of a task."),
     "history": Entry("flowmake.cli.history", LOOK, "Show past runs and their tasks."),
+    "diff": Entry("flowmake.cli.diff", LOOK, "Show what differs between two runs."),
     "lineage": Entry("flowmake.cli.lineage", LOOK, "Tell what made a file, and from what."),
     "report": Entry("flowmake.cli.report", LOOK, "Write a page about a run: graph, timeline, tasks, logs."),
     "init": Entry("flowmake.cli.init", SET_UP, "Write a starter Flowfile."),

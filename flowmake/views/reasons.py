@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from flowmake.core.staleness import Fresh, Reason, Stale, Verdict, Waiting
@@ -59,6 +59,18 @@ def recipe_diff(old: str, new: str, context: int = 1) -> Iterator[Line]:
         elif not skipped:
             yield (("", "    …"),)
         skipped = index not in near
+
+
+def likeness(reasons: Sequence[Reason | Mapping[str, Any]]) -> Hashable:
+    """The same for reasons that can be told about together: a recipe counts by the words that changed in it."""
+    return tuple(_likeness(reason.as_dict() if isinstance(reason, Reason) else reason) for reason in reasons)
+
+
+def _likeness(facts: Mapping[str, Any]) -> Hashable:
+    if facts["kind"] != "recipe_changed":
+        return tuple(facts.items())
+    lines = diff_lines(facts["old"], facts["new"])
+    return tuple(piece for line in lines for piece in line if piece[0] != "same")
 
 
 def plain(line: Line) -> str:

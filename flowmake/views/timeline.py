@@ -17,6 +17,16 @@ _BLUR = 0.002
 """Seconds; times are recorded in milliseconds, and one task may seem to start before the other has ended."""
 
 
+_NOTABLE_RATIO, _NOTABLE_SECONDS = 1.2, 0.1
+"""Less than this is the noise of any machine."""
+
+
+def is_notable(before: float, now: float) -> bool:
+    """Whether two durations in seconds differ by more than chance."""
+    low, high = sorted((before, now))
+    return high - low >= _NOTABLE_SECONDS and high >= low * _NOTABLE_RATIO
+
+
 class Span(Struct, frozen=True):
     """One attempt at a task. Times in seconds since the epoch.
 

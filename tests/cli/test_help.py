@@ -36,6 +36,7 @@ Look:
   graph       Draw the graph, or print it as text.
   log         Print the log of a task.
   history     Show past runs and their tasks.
+  diff        Show what differs between two runs.
   lineage     Tell what made a file, and from what.
   report      Write a page about a run: graph, timeline, tasks, logs.
 

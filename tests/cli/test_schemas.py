@@ -10,8 +10,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from flowmake.cli.documents import DOCUMENTS as JSON_COMMANDS
-from flowmake.cli.schema import DOCUMENTS, schema_of
+from flowmake.cli.schema import DOCUMENTS, JSON_COMMANDS, schema_of
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from flowmake.views.report.page import Change, Comparison, RunPage, TaskPage
+from flowmake.views.timeline import is_notable
 
-_NOTABLE_RATIO, _NOTABLE_SECONDS = 1.2, 0.1
-"""Less than this is the noise of any machine."""
 _SHOWN = 12
 RAN = ("succeeded", "failed", "timed_out", "interrupted")
 
@@ -34,8 +33,7 @@ def _changes(ran: Sequence[tuple[int, TaskPage]]) -> Iterator[Change]:
         before, now = task.before, task.seconds
         if task.status != "succeeded" or before is None or now is None:
             continue
-        low, high = sorted((before, now))
-        if high - low >= _NOTABLE_SECONDS and high >= low * _NOTABLE_RATIO:
+        if is_notable(before, now):
             yield Change(index, task.name, before, now)
 
 
