@@ -11,7 +11,9 @@ from hashlib import blake2b
 from flowmake.core.model import Output, Task
 from flowmake.core.patterns import compile_pattern
 
-Signature = tuple[int, int, int, int]
+Signature = tuple[int, int, int]
+"""size, mtime_ns, ctime_ns. The inode is none of it: on some file systems it changes by itself."""
+
 STAGED = ".flowmake-staged."
 _LONGEST = 230
 DETOUR = "a link leads it out of the root"
@@ -177,7 +179,7 @@ def _signature(path: str) -> Signature | None:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _files_below(folder: str) -> Iterator[str]:

@@ -68,7 +68,7 @@ class Scheduler:
         self._timers = Timers(session.clock)
         self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
-        self._temps = Temps(evidence, session.root)
+        self._temps = Temps(evidence, session.root, session.store.flush)
         self._needed_temps: set[str] = set()
         self._stopping = False
         self._halted = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 
 from flowmake.core.evidence import Evidence
 from flowmake.core.model import Output, Task
@@ -12,10 +13,15 @@ from flowmake.engine.outputs import remove_output
 
 
 class Temps:
-    """The temporary outputs of a graph. `root` is absolute."""
+    """The temporary outputs of a graph. `root` is absolute.
 
-    def __init__(self, evidence: Evidence, root: str) -> None:
+    `settle` makes durable that readers have succeeded; it is called before what they read is removed. A crash in
+    between would make it all run again.
+    """
+
+    def __init__(self, evidence: Evidence, root: str, settle: Callable[[], None]) -> None:
         self._evidence = evidence
+        self._settle = settle
         self._graph = evidence.graph
         self._root = root
         self._readers: dict[str, list[str]] = {}
@@ -32,9 +38,18 @@ class Temps:
             return  # among the tasks still to come there may be readers
         for made_by in self._made_for(reader):
             if is_good(made_by) and all(self._has_read(other, made_by, is_good) for other in self._readers[made_by]):
-                for path in self._evidence.temporary.paths(self._graph.tasks[made_by]):
-                    if path not in self._lists and remove_output(self._root, path):
-                        self._evidence.files.forget([path])
+                paths = self._evidence.temporary.paths(self._graph.tasks[made_by])
+                self._remove([path for path in paths if path not in self._lists and self._is_there(path)])
+
+    def _is_there(self, path: str) -> bool:
+        return os.path.lexists(os.path.join(self._root, path))
+
+    def _remove(self, paths: Sequence[str]) -> None:
+        if paths:
+            self._settle()
+        for path in paths:
+            remove_output(self._root, path)
+            self._evidence.files.forget([path])
 
     def _made_for(self, reader: str) -> Iterator[str]:
         if self._known_tasks != len(self._graph.tasks):

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from time import gmtime, strftime
 from typing import TypeVar
 from urllib.parse import quote
@@ -89,6 +90,7 @@ def _unopened(path: str) -> str:
 
 def open_for_writing(path: str) -> sqlite3.Connection:
     """Create or open, at the current version. Raises `sqlite3.Error`, or `StateError` if it is of a newer version."""
+    _create(path)
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         version = _version(connection, path)
@@ -107,6 +109,12 @@ def open_for_writing(path: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _create(path: str) -> None:
+    """Make the file if there is none, for all whom the umask lets: SQLite on its own lets only the owner write."""
+    with suppress(OSError):  # SQLite comes to the same end, and its error is the one that is explained
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:

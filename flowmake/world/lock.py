@@ -114,8 +114,27 @@ def _try(lock: FileLock, path: str, seconds: float) -> bool:
     except Timeout:
         return False
     except OSError as error:
-        raise StateError(f"cannot lock `{path}`: {error.strerror or error}") from error
+        hint = "set FLOWMAKE_STATE_DIR to a folder that can be written to"
+        raise StateError(f"cannot lock `{path}`: {_reason(path, error)}", hint) from error
     return True
+
+
+def _reason(path: str, error: OSError) -> str:
+    """What the system says, and whose file it is if it is not ours."""
+    reason = error.strerror or str(error)
+    if not isinstance(error, PermissionError):
+        return reason
+    owner = os.stat(os.path.dirname(path)).st_uid
+    return reason if owner == os.geteuid() else f"{reason}; the state belongs to {_user(owner)}"
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return f"`{pwd.getpwuid(number).pw_name}`"
+    except KeyError:
+        return f"user {number}"
 
 
 def _holder_path(path: str) -> str:

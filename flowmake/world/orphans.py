@@ -26,9 +26,10 @@ class Orphan(Struct, frozen=True):
 
 
 def find_orphans(run_ids: Collection[str], root: str) -> list[Orphan]:
-    """Processes of this user whose environment names one of these runs and this root; never ourselves or our parents.
+    """Processes whose environment names one of these runs and this root; never ourselves or our parents.
 
-    The environment is that of the process's start. `task` is empty for a process of the `call` pool.
+    Only those of this user, unless it is root. The environment is that of the process's start. `task` is empty for a
+    process of the `call` pool.
     """
     import psutil
 
@@ -38,7 +39,7 @@ def find_orphans(run_ids: Collection[str], root: str) -> list[Orphan]:
         if process.pid in spared:
             continue
         with suppress(psutil.Error, OSError):  # ended meanwhile, or none of our business
-            if process.uids().real != os.getuid():
+            if os.getuid() not in (0, process.uids().real):
                 continue
             environ = process.environ()
             if environ.get("FLOWMAKE_RUN_ID") in run_ids and environ.get("FLOWMAKE_ROOT") == root:

@@ -32,17 +32,17 @@ class TreeHasher:
     def digest(self, path: str) -> str:
         """The digest of the directory at `path` (no trailing `/`); raises `StateError` if it cannot be read."""
         try:
-            status = os.stat(path)
+            os.stat(path)
         except FileNotFoundError:
             return ABSENT
         except OSError as error:
             raise unreadable(path, error) from error
         try:
-            return self._tree(path, ((status.st_dev, status.st_ino),))
+            return self._tree(path, (path,))
         except RecursionError as error:
             raise StateError(f"cannot read `{path}`: its folders are nested too deeply") from error
 
-    def _tree(self, path: str, above: tuple[tuple[int, int], ...]) -> str:
+    def _tree(self, path: str, above: tuple[str, ...]) -> str:
         try:
             with os.scandir(path) as entries:
                 found = [(os.fsencode(entry.name), entry.path, entry.is_symlink()) for entry in entries]
@@ -54,12 +54,12 @@ class TreeHasher:
         hasher = xxh3_128()
         for name, inside, is_link in found:
             self.saw_link = self.saw_link or is_link
-            digest = self._entry(inside, above)
+            digest = self._entry(inside, is_link, above)
             if digest != ABSENT:
                 hasher.update(b"%b\0%b\0" % (name, digest.encode()))
         return "tree:" + hasher.hexdigest()
 
-    def _entry(self, path: str, above: tuple[tuple[int, int], ...]) -> str:
+    def _entry(self, path: str, is_link: bool, above: tuple[str, ...]) -> str:
         try:
             status = os.stat(path)
         except OSError as error:
@@ -70,10 +70,15 @@ class TreeHasher:
             return self._leaf(path, status)
         if self._leave_out(path):
             return ABSENT
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
+        if is_link and _leads_back(path, above):
             return hash_link(path)
-        return self._tree(path, (*above, identity))
+        return self._tree(path, (*above, path))
+
+
+def _leads_back(link: str, above: tuple[str, ...]) -> bool:
+    """Whether it leads to a folder on the way to it. Inode numbers would not tell: some file systems make them up."""
+    target = os.path.realpath(link)
+    return any(os.path.realpath(folder) == target for folder in above)
 
 
 def hash_tree(path: str) -> str:

@@ -335,7 +335,11 @@ if sys.platform == "linux":
             $FLOWMAKE run --force; echo code $?""",
         )
         place = f"{long.root}/.flowmake/lock"
-        assert said.splitlines() == [f"error: cannot lock `{place}`: Read-only file system", "code 4"]
+        assert said.splitlines() == [
+            f"error: cannot lock `{place}`: Read-only file system",
+            "hint: set FLOWMAKE_STATE_DIR to a folder that can be written to",
+            "code 4",
+        ]
 
 
 PARTS = """\

@@ -49,6 +49,16 @@ def test_removed_once_all_have_read_it(stage: Stage) -> None:
     assert stage.run().counts == {"fresh": 3}
 
 
+def test_a_crash_after_the_removal_knows_who_has_read_it(stage: Stage) -> None:
+    """Else the readers would count as unfinished, and what they read would have to be made again for them."""
+    recorded = []
+    stage.seconds |= {"one": 1, "two": 2}
+    stage.on_tick = lambda now: None if stage.exists("temp") else recorded.append(stage.recorded())
+    set_up(stage)
+    stage.run()
+    assert recorded[-1] == {"make": "succeeded", "one": "succeeded", "two": "succeeded"}
+
+
 def test_kept_while_a_reader_has_not_succeeded(stage: Stage) -> None:
     set_up(stage)
     stage.plays["two"] = lambda work: 1
