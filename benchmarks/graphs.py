@@ -12,15 +12,22 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Job:
-    """One task: `cat INPUTS | cksum > output`."""
+    """One task: `cat INPUTS | cksum > output`; a `salt` makes it another command with another output."""
 
     name: str
     inputs: tuple[str, ...]
     output: str
+    salt: str = ""
+
+    @property
+    def prints(self) -> str:
+        """The command up to where its output goes."""
+        salt = f"echo {self.salt} | cat - " if self.salt else "cat "
+        return f"{salt}{' '.join(self.inputs)} | cksum"
 
     @property
     def command(self) -> str:
-        return f"cat {' '.join(self.inputs)} | cksum > {self.output}"
+        return f"{self.prints} > {self.output}"
 
 
 def layered(count: int, seed: int = 1, width: int = WIDTH) -> list[Job]:
@@ -48,9 +55,3 @@ def write_sources(folder: Path, jobs: list[Job], seed: int = 1) -> None:
         (folder / path).mkdir(parents=True, exist_ok=True)
     for job in jobs:
         (folder / job.inputs[0]).write_text(f"{chance.getrandbits(256):064x}\n")
-
-
-def pretend_built(folder: Path, jobs: list[Job]) -> None:
-    """Outputs as if all had run, for states that would take too long to reach by running."""
-    for job in jobs:
-        (folder / job.output).write_text(f"{job.name}\n")

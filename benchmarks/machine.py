@@ -1,0 +1,35 @@
+"""What the numbers were taken on. Measures nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from hashlib import blake2b
+from pathlib import Path
+
+
+def described() -> dict[str, object]:
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def digest_of(folder: Path) -> str:
+    """Of all Python files below: numbers of another state of the code are not to be mixed with these."""
+    digest = blake2b(digest_size=8)
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else ():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
