@@ -84,11 +84,9 @@ class Includes:
     def output(self, argv: tuple[str, ...], inputs: tuple[str, ...]) -> str:
         """What the program prints. Raises `StateError` when it fails."""
         key = xxh3_128_hexdigest("\0".join([*argv, *inputs, *self._files.digests(inputs)]).encode("utf-8", "replace"))
-        kept = os.path.join(self._state.path, "includes", key + ".toml")
-        try:
-            with open(kept, encoding="utf-8") as file:
-                return file.read()
-        except FileNotFoundError:
+        kept = os.path.join(self._state.path, "includes", key)
+        text = _kept(kept)
+        if text is None:
             text = self._printed[kept] = _printed(self._root, argv)
         return text
 
@@ -98,11 +96,25 @@ class Includes:
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-                    file.write(text)
+                    file.write(f"{_checksum(text)}\n{text}")
                 os.replace(f"{path}.{os.getpid()}", path)
             except OSError as error:
                 raise StateError(f"cannot write `{path}`: {error.strerror}") from error
         self._printed.clear()
+
+
+def _kept(path: str) -> str | None:
+    """What a program printed earlier; None where nothing was kept, or a power cut has taken some of it."""
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            checksum, _, text = file.read().partition("\n")
+    except FileNotFoundError:
+        return None
+    return text if checksum == _checksum(text) else None
+
+
+def _checksum(text: str) -> str:
+    return xxh3_128_hexdigest(text.encode())
 
 
 def _printed(root: str, argv: Sequence[str]) -> str:
