@@ -90,7 +90,7 @@ def of_plan(
     """
     tasks = list(plan.tasks())
     known = Known(
-        statuses={j.task.name: state_of(j, running=running) for j in tasks},
+        statuses={name: state_of(judgement, running=running) for name, judgement in plan.judgements.items()},
         commands={j.task.name: j.facts.recipe.text for j in tasks if j.facts.recipe is not None},
         reads={j.task.name: [*j.facts.inputs, *sorted(j.facts.unsettled)] for j in tasks},
     )
