@@ -19,6 +19,7 @@ from flowmake.core.model import Flow
 from flowmake.world import snapshot
 from flowmake.world.clock import SystemClock
 from flowmake.world.files import DiskFiles
+from flowmake.world.glance import looks_whole
 from flowmake.world.state import StateDir, locate
 from flowmake.world.store import SqliteStore
 
@@ -154,8 +155,8 @@ def open_state(root: str, flowfile: str) -> StateDir:
 
 def open_store(state: StateDir, *, read_only: bool, notices: list[str] | None = None) -> SqliteStore:
     """`notices` takes up what people should be told about the state."""
-    if not read_only and not os.path.exists(state.database):
-        snapshot.clear(state.path)  # they rest on records that somebody has removed
+    if not read_only and not looks_whole(state.database):
+        snapshot.clear(state.path)  # they rest on records that somebody has removed or ruined
     return SqliteStore(state.database, read_only=read_only, notices=notices)
 
 

@@ -12,6 +12,7 @@ import sys
 from binascii import crc32
 
 from flowmake.world.boot import boot_id
+from flowmake.world.glance import looks_whole
 
 TYPE_CHECKING = False  # as from `typing`, whose import alone takes longer than to compare a few thousand files
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ def path_for(state: str, key: bytes) -> str:
     return os.path.join(state, FOLDER, f"{crc32(key):08x}-{len(key):x}")
 
 
-def _database(path: str) -> str:
-    """Who removes the records wants everything run, whatever the snapshot beside them says."""
-    return os.path.join(os.path.dirname(os.path.dirname(path)), "state.db")
+def _has_records(path: str) -> bool:
+    """Who removes or ruins the records has everything run, whatever the snapshot beside them says."""
+    return looks_whole(os.path.join(os.path.dirname(os.path.dirname(path)), "state.db"))
 
 
 def digest(value: str | None) -> str:
@@ -139,7 +140,7 @@ def message_if_current(path: str, key: bytes, environ: Mapping[str, str], now: f
         if not data.startswith(MAGIC) or crc32(body).to_bytes(4, "big") != data[len(MAGIC) : len(MAGIC) + 4]:
             return None
         (told, boot, message, root, variables, deadline, absent, count), chunks = marshal.loads(body)
-        if told != key or boot != boot_id() or now >= deadline or not os.path.exists(_database(path)):
+        if told != key or boot != boot_id() or now >= deadline or not _has_records(path):
             return None
         if any(digest(environ.get(name)) != value for name, value in variables.items()):
             return None

@@ -256,6 +256,7 @@ def remove(path: str) -> Edit:
     return lambda root: (root / path).unlink()
 
 
+ALL_TASKS = ["all", "copy", "each@one", "join", "made", "pack", "traced"]
 EDITS: dict[str, tuple[Edit, list[str]]] = {
     "content": (write("in", "new"), ["copy"]),
     "same size, same time": (unseen("in", "IN"), ["copy"]),
@@ -287,7 +288,10 @@ EDITS: dict[str, tuple[Edit, list[str]]] = {
         lambda root: (change("gen.sh", "true", "echo '[env]'; echo 'A=1'")(root), write("gen.in", "2")(root)),
         [],
     ),
-    "records removed": (remove(".flowmake/state.db"), ["all", "copy", "each@one", "join", "made", "pack", "traced"]),
+    "records removed": (remove(".flowmake/state.db"), ALL_TASKS),
+    "records overwritten": (write(".flowmake/state.db", "?" * 5000), ALL_TASKS),
+    "records cut short": (lambda root: os.truncate(root / ".flowmake/state.db", 5000), ALL_TASKS),
+    "records emptied": (write(".flowmake/state.db", ""), ALL_TASKS),
 }
 UNLOADABLE = {"included file", "another included file", "file that a program reads"}
 
@@ -361,8 +365,9 @@ def test_commands_that_change_nothing_leave_it_as_it_is(built: Project) -> None:
     assert answered(built) is not None
 
 
-def test_records_begun_anew_by_a_run_that_then_ran_nothing(built: Project) -> None:
-    (built.root / ".flowmake" / "state.db").unlink()
+@pytest.mark.parametrize("ruin", [Path.unlink, lambda path: path.write_bytes(b"?" * 5000)])
+def test_records_begun_anew_by_a_run_that_then_ran_nothing(built: Project, ruin: Callable[[Path], object]) -> None:
+    ruin(built.root / ".flowmake" / "state.db")
     assert built.run("run", "unknown").code == 2
     assert answered(built) is None
 

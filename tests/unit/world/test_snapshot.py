@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flowmake.world import snapshot
+from flowmake.world import database, snapshot
 from flowmake.world.statcache import figures
 
 KEY = b"key"
@@ -26,7 +26,7 @@ class Kept:
         self.root = root
         self.path = snapshot.path_for(str(root / "state"), KEY)
         (root / "state").mkdir()
-        (root / "state" / "state.db").touch()
+        database.open_for_writing(str(root / "state" / "state.db")).close()
 
     def write(
         self,
