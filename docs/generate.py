@@ -59,6 +59,7 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct], str], ...] = (
         "`path` and `lines` cannot be names of inputs.",
     ),
     ("An output as a table", schema_fields.OutputEntry, "`path` cannot be the name of an output."),
+    ("`[flow] history`", schema.HistoryTable, ""),
     ("`retries` as a table", schema_fields.RetryTable, ""),
     ("A source of `foreach` values", schema_fields.SourceTable, "`from` goes with `glob`, `lines` and `json`."),
     (

@@ -80,7 +80,8 @@ class Run:
             finally:
                 for observer in self._observers:
                     observer.close()
-            workspace.state.remove_runs(store.prune_runs(wiring.KEPT_RUNS))
+            if self._ran:
+                workspace.state.remove_runs(store.prune_runs(workspace.flow.history, self._clock.now()))
             return finished
         finally:
             store.close()
@@ -200,8 +201,8 @@ class Run:
             orphans=upkeep.note_orphans(view),
         )
         if any(outcome.counts.get(kind) for kind in RAN):
-            record = self._record(demand, finished=now, status=status, exit_code=exit_code, counts=outcome.counts)
-            view.store.end_run(record)
+            size = self._workspace.state.size_of(self._id)
+            view.store.end_run(self._record(demand, now, status, exit_code, outcome.counts, size))
         view.store.flush()
         self._emit(finished)
         return finished
@@ -228,6 +229,7 @@ class Run:
         status: str = "running",
         exit_code: int = -1,
         counts: dict[str, int] | None = None,
+        size: int = 0,
     ) -> RunRecord:
         return RunRecord(
             id=self._id,
@@ -239,6 +241,7 @@ class Run:
             argv=self._secrets.deep(self._options.argv),
             jobs=self._jobs,
             counts=counts or {},
+            size=size,
             **wiring.who_and_where(self._workspace.flow.root),
         )
 
@@ -250,7 +253,7 @@ class Run:
         said = wiring.stop_survivors([run.id for run in dead], self._workspace.flow.root, self._options.grace)
         for run in dead:
             wiring.scrub_logs(self._workspace.state, run.id, self._secrets)
-            view.store.end_run(_died(run, view.store.tasks_of(run.id)))
+            view.store.end_run(_died(run, view.store.tasks_of(run.id), self._workspace.state.size_of(run.id)))
         view.store.flush()
         return said
 
@@ -302,8 +305,8 @@ def _verdict(outcome: Outcome) -> tuple[Status, int]:
     return ("succeeded" if ran else "nothing_to_do"), 0
 
 
-def _died(run: RunRecord, tasks: Sequence[TaskRecord]) -> RunRecord:
+def _died(run: RunRecord, tasks: Sequence[TaskRecord], size: int) -> RunRecord:
     from msgspec.structs import replace
 
     ends = [task.started + task.seconds for task in tasks]
-    return replace(run, status="interrupted", finished=max(ends, default=run.started), exit_code=137)
+    return replace(run, status="interrupted", finished=max(ends, default=run.started), exit_code=137, size=size)

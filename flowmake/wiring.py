@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from flowmake.world.signals import Signals
 
 FLOWFILE = "Flowfile"
-KEPT_RUNS = 200
 
 
 def find_flowfile(path: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,8 +10,9 @@ from flowmake.core import declarations, dotenv, params, scalars, tomltext
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.hints import did_you_mean
 from flowmake.core.includes import World, include
-from flowmake.core.model import Declaration, Flow, Hooks
+from flowmake.core.model import Declaration, Flow, History, Hooks
 from flowmake.core.parts import Parts, table_with_defaults, take
+from flowmake.core.schema import HistoryTable
 from flowmake.core.source import Place
 
 SHORTEST_LOG = 64 << 10
@@ -58,6 +60,7 @@ def _load(root: str, file: str, world: World, given: Mapping[str, object]) -> Fl
         remove_orphans=table.flow.remove_orphans,
         secrets=_secrets(file, table.flow.secrets, parts),
         log_limit=_log_limit(file, table.flow.log_limit, parts),
+        history=_history(file, table.flow.history, parts),
         declarations=_declarations(file, parts),
         sources=tuple(dict.fromkeys(parts.sources)),
         place=Place(file),
@@ -96,6 +99,12 @@ def _log_limit(file: str, value: int | str, parts: Parts) -> int:
     if limit < SHORTEST_LOG and len(parts.problems) == before:
         parts.report(Problem("`log_limit` must be at least 64K", (place,)))
     return limit
+
+
+def _history(file: str, table: HistoryTable, parts: Parts) -> History:
+    place = Place(file, ("flow", "history"))
+    age = math.inf if table.age is None else scalars.duration(table.age, place.at("age"), parts.report)
+    return History(table.runs, age, scalars.amount(table.size, place.at("size"), parts.report))
 
 
 def _params(world: World, given: Mapping[str, object], parts: Parts) -> dict[str, Any]:

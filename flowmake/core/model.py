@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -133,6 +134,14 @@ class Hooks(Struct, frozen=True):
     finally_: str = field(default="", name="finally")
 
 
+class History(Struct, frozen=True):
+    """`[flow] history`: how much is kept of past runs, at most: their number, their age in seconds, their bytes."""
+
+    runs: int = 1000
+    age: float = math.inf
+    size: int = 1 << 30
+
+
 class Flow(Struct, frozen=True):
     """A whole Flowfile with its includes, checked and with parameters settled, before any task is expanded.
 
@@ -159,6 +168,7 @@ class Flow(Struct, frozen=True):
     """Names of variables whose values are not to be seen."""
     log_limit: int = 1 << 30
     """Bytes kept of one task's log."""
+    history: History = History()
     declarations: dict[str, Declaration] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     place: Place = Place("Flowfile")
@@ -247,7 +257,10 @@ class Attempt(Struct, frozen=True):
 
 
 class RunRecord(Struct, frozen=True):
-    """One run in the history. Times in seconds since the epoch; `finished` 0 while it runs or if it died."""
+    """One run in the history. Times in seconds since the epoch; `finished` 0 while it runs or if it died.
+
+    `size` is what its logs and events take, in bytes.
+    """
 
     id: str
     started: float
@@ -261,6 +274,7 @@ class RunRecord(Struct, frozen=True):
     host: str = ""
     commit: str = ""
     counts: dict[str, int] = field(default_factory=dict)
+    size: int = 0
 
 
 class TaskRecord(Struct, frozen=True):

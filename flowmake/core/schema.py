@@ -26,6 +26,18 @@ class IncludeProgram(Struct, forbid_unknown_fields=True):
     ] = ()
 
 
+class HistoryTable(Struct, forbid_unknown_fields=True):
+    """How much is remembered of past runs: of what goes beyond any of these, the oldest. Logs go with their runs."""
+
+    runs: Annotated[Count, doc("The latest so many runs are kept.", example="100")] = 1000
+    age: Annotated[
+        float | str | None, doc("Runs that began longer ago are forgotten.", expects="a duration", example='"90d"')
+    ] = None
+    size: Annotated[
+        int | str, doc("Logs and events of all runs together take no more.", expects="an amount", example='"200M"')
+    ] = "1G"
+
+
 class FlowTable(Struct, forbid_unknown_fields=True):
     """The flow as a whole."""
 
@@ -90,6 +102,15 @@ class FlowTable(Struct, forbid_unknown_fields=True):
             example='"100M"',
         ),
     ] = "1G"
+    history: Annotated[
+        HistoryTable,
+        doc(
+            "How much is remembered of past runs. The latest run is kept in any case, and runs in which the latest "
+            "attempt or success of a task was.",
+            expects="a table like `{ runs = 100 }`",
+            example='{ runs = 100, age = "90d", size = "200M" }',
+        ),
+    ] = field(default_factory=HistoryTable)
 
 
 class HooksTable(Struct, forbid_unknown_fields=True):

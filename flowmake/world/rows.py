@@ -129,15 +129,16 @@ def run_values(run: RunRecord) -> Values:
         run.jobs,
         json.dumps(run.counts),
         json.dumps(more),
+        run.size,
     )
 
 
 def to_run(values: Values) -> RunRecord:
     """From the columns of `runs`."""
-    id, started, finished, status, exit_code, jobs, counts, more = values
+    id, started, finished, status, exit_code, jobs, counts, more, size = values
     with _sound("a run"):
         rest = json.loads(more)
-        _numbers(started, finished, exit_code, jobs)
+        _numbers(started, finished, exit_code, jobs, size)
         _texts(id, status)
         return RunRecord(
             id=id,
@@ -152,6 +153,7 @@ def to_run(values: Values) -> RunRecord:
             host=rest["host"],
             commit=rest["commit"],
             counts=json.loads(counts),
+            size=size,
         )
 
 

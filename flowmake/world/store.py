@@ -9,7 +9,7 @@ from time import time
 from typing import Any, TypeVar
 
 from flowmake.core.errors import StateError
-from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
+from flowmake.core.model import Attempt, History, RunRecord, TaskRecord, Trace
 from flowmake.world import database, rows
 from flowmake.world.boot import boot_id
 from flowmake.world.rows import Lazy, Values
@@ -23,12 +23,12 @@ WRITTEN_OUT_NS = 120_000_000_000
 
 _TRACES = "SELECT task, recipe, env, inputs, outputs, finished, seconds, run, discovered, identity FROM traces"
 _ATTEMPTS = "SELECT task, status, run, started, seconds, exit_code, signal, found_before FROM attempts"
-_RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more FROM runs"
+_RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more, size FROM runs"
 _RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons FROM records"
 _PUT_RUN = """
-    INSERT INTO runs (id, started, finished, status, exit_code, jobs, counts, more) VALUES (?,?,?,?,?,?,?,?)
+    INSERT INTO runs (id, started, finished, status, exit_code, jobs, counts, more, size) VALUES (?,?,?,?,?,?,?,?,?)
     ON CONFLICT (id) DO UPDATE SET started=excluded.started, finished=excluded.finished, status=excluded.status,
-    exit_code=excluded.exit_code, jobs=excluded.jobs, counts=excluded.counts, more=excluded.more"""
+    exit_code=excluded.exit_code, jobs=excluded.jobs, counts=excluded.counts, more=excluded.more, size=excluded.size"""
 _PUT_RECORD = """
     INSERT INTO records (run, task, status, attempt, started, seconds, exit_code, signal, log, reasons)
     VALUES (?,?,?,?,?,?,?,?,?,?)"""
@@ -37,8 +37,11 @@ _PUT_MADE = """
     INSERT INTO made (path, digest) VALUES (?,?)
     ON CONFLICT (path) DO UPDATE SET digest=excluded.digest WHERE digest != excluded.digest"""
 _STALE_RUNS = """
-    SELECT id FROM runs WHERE id NOT IN (SELECT id FROM runs ORDER BY started DESC, number DESC LIMIT ?)
-    AND id NOT IN (SELECT run FROM traces) AND id NOT IN (SELECT run FROM attempts)"""
+    SELECT id FROM (
+        SELECT id, number, started, row_number() OVER latest AS place, sum(size) OVER latest AS size FROM runs
+        WINDOW latest AS (ORDER BY started DESC, number DESC))
+    WHERE place > 1 AND (place > ? OR started < ? OR size > ?)
+    AND id NOT IN (SELECT run FROM traces) AND id NOT IN (SELECT run FROM attempts) ORDER BY number"""
 
 
 class SqliteStore:
@@ -147,9 +150,12 @@ class SqliteStore:
         query = f"{_RECORDS} WHERE task = ? ORDER BY number DESC LIMIT ?"
         return [rows.to_record(row) for row in self._fetch_settled(query, rows.encode(task), limit or -1)]
 
-    def prune_runs(self, keep: int) -> list[str]:
-        """Drop all but the latest `keep` runs and those that a trace or attempt still speaks of; the ids dropped."""
-        gone = [row[0] for row in self._fetch_settled(_STALE_RUNS, keep)]
+    def prune_runs(self, keep: History, now: float) -> list[str]:
+        """Drop the runs beyond these limits; the ids dropped.
+
+        The latest run stays, and those of which a trace or an attempt still speaks.
+        """
+        gone = [row[0] for row in self._fetch_settled(_STALE_RUNS, keep.runs, now - keep.age, keep.size)]
         if gone:
             ids = [(id,) for id in gone]
             self._write([("DELETE FROM runs WHERE id = ?", ids), ("DELETE FROM records WHERE run = ?", ids)])
