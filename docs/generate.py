@@ -67,6 +67,11 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct], str], ...] = (
         schema_fields.ForeachOptions,
         "Hence `zip` and `exclude` cannot be names of keys.",
     ),
+    (
+        "`[executors.NAME]`",
+        schema.ExecutorOptions,
+        "Each kind has more options, some of which all have: see [executors](executors.md).",
+    ),
     ("`[hooks]`", schema.HooksTable, ""),
     ("An included file", schema.IncludedTable, "Anything else in it is an error, as is a name that is defined twice."),
 )

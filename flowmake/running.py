@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Literal
 
 from flowmake import upkeep, wiring
-from flowmake.core.errors import FlowfileError, FlowmakeError, Problem, UsageError
+from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Event, Notice, RunFinished, RunStarted
 from flowmake.core.model import RunRecord, TaskRecord
 from flowmake.core.plan import Demand, needed
@@ -19,6 +19,7 @@ from flowmake.engine.limits import Limits
 from flowmake.engine.policy import Outcome, Policy
 from flowmake.engine.scheduler import Scheduler
 from flowmake.engine.states import State
+from flowmake.outposts import Outposts
 from flowmake.shortcut import Invocation, Sight, remember
 from flowmake.workspace import RunOptions, View, Workspace, check
 from flowmake.world import snapshot
@@ -67,13 +68,13 @@ class Run:
             demand = workspace.demand(view, targets, self._options)
             names = needed(view.graph, demand)
             check(view, names)
-            _check_executors(view, names, self._options.executor)
+            outposts = Outposts(workspace, view, names, self._options.executor)
             self._observers = [*self._hooks(view), *self._observers, self._log()]
             workspace.notices.clear()  # what was found on the way here is said by the store that mends it
             for text in [*store.notices, *self._bury_dead_runs(view)]:
                 self._say(text)
             try:
-                finished = self._run(view, demand)
+                finished = self._run(view, demand, outposts)
                 files.settle()
                 self._remember(Sight(view, files, demand), finished)
                 store.save_stat_cache(files.cache)
@@ -116,7 +117,7 @@ class Run:
 
     # -- the run itself ----------------------------------------------------------------------------------------
 
-    def _run(self, view: View, demand: Demand) -> RunFinished:
+    def _run(self, view: View, demand: Demand, outposts: Outposts) -> RunFinished:
         workspace = self._workspace
         with (
             wiring.signals() as signals,
@@ -124,7 +125,7 @@ class Run:
         ):
             if slots.notice:
                 self._say(slots.notice)
-            session = self._session(view, demand, signals, slots)
+            session = self._session(view, demand, signals, slots, outposts)
             try:
                 outcome = self._scheduled(session, view, demand, signals, slots)
             finally:
@@ -132,14 +133,19 @@ class Run:
                     executor.close()
         return self._finish(view, demand, outcome)
 
-    def _session(self, view: View, demand: Demand, signals: Signals, slots: Jobserver) -> Session:
+    def _session(self, view: View, demand: Demand, signals: Signals, slots: Jobserver, outposts: Outposts) -> Session:
         workspace = self._workspace
         return Session(
             run=self._id,
             root=workspace.flow.root,
-            environ={**workspace.environ, **slots.environ},
+            environ=workspace.environ,
+            served=slots.environ,
+            grace=self._options.grace,
             log_of=lambda task: workspace.state.log(self._id, task),
-            executors=wiring.executors(self._jobs, slots.pass_fds),
+            executors={
+                **wiring.executors(self._jobs, slots.pass_fds),
+                **outposts.open(self._jobs, workspace.environ),
+            },
             default_executor=self._options.executor,
             store=view.store,
             clock=wiring.clock(signals),
@@ -155,7 +161,7 @@ class Run:
             session,
             view.evidence,
             Attempts(session, view.evidence, random.random),
-            Limits(self._jobs, flow.pools, flow.resources),
+            Limits(self._jobs, flow.pools, flow.resources, session.lanes),
             Policy(options.keep_going, options.fail_fast, options.deadline, options.grace, options.tick),
             demand,
             signals,
@@ -275,22 +281,6 @@ class Run:
     def _complain(self, text: str) -> None:
         """Say what went wrong beside the tasks, to those as well who only want to hear of failures."""
         self._say(text, "error")
-
-
-def _check_executors(view: View, names: Iterable[str], override: str) -> None:
-    """Raises `UsageError` or `FlowfileError` for executors that do not exist."""
-    known = wiring.executor_names()
-    hint = "known: " + ", ".join(f"`{name}`" for name in known)
-    if override and override not in known:
-        raise UsageError(f"there is no executor `{override}`", hint)
-    problems: dict[Problem, None] = {}
-    for name in names:
-        declared = view.graph.flow.declarations[view.graph.tasks[name].declared.name]
-        if declared.executor not in known:
-            place = declared.place.at("executor")
-            problems[Problem(f"there is no executor `{declared.executor}`", (place,), hint)] = None
-    if problems:
-        raise FlowfileError(list(problems))
 
 
 def _verdict(outcome: Outcome) -> tuple[Status, int]:

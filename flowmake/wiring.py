@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import tomli
 from xxhash import xxh3_128_hexdigest
@@ -25,13 +25,15 @@ from flowmake.world.store import SqliteStore
 
 if TYPE_CHECKING:
     from flowmake.core.events import Event
-    from flowmake.core.ports import Executor, Files, Observer
+    from flowmake.core.ports import Executor, ExecutorKind, Files, Observer, Site
     from flowmake.core.secrets import Secrets
     from flowmake.engine.jobserver import Jobserver
     from flowmake.world.logs import KeptLogs
     from flowmake.world.signals import Signals
 
 FLOWFILE = "Flowfile"
+KINDS: dict[str, str] = {}
+"""Kinds of remote executors that come with flowmake, and the modules whose `KIND` they are."""
 
 
 def find_flowfile(path: str | None) -> str:
@@ -215,7 +217,7 @@ def jobserver(flow: Flow, jobs: int, state: StateDir, environ: Mapping[str, str]
 
 
 def executors(jobs: int, pass_fds: Sequence[int]) -> dict[str, Executor]:
-    """One of each kind; they start nothing before the first task."""
+    """Those of this machine, one for commands and one for calls; they start nothing before the first task."""
     from flowmake.engine.executors.local import LocalExecutor
     from flowmake.engine.executors.pool import PoolExecutor
 
@@ -238,9 +240,39 @@ def scrub_logs(state: StateDir, run: str, secrets: Secrets) -> None:
             scrub(os.path.join(folder, name), secrets.as_bytes())
 
 
-def executor_names() -> tuple[str, ...]:
-    """What `executor` of a task may say; a `call` has the pool of the local machine."""
-    return ("local",)
+def executor_kind(name: str) -> ExecutorKind | None:
+    """The kind of executor of that name: one of ours, or what an installed plug-in brings. Raises `UsageError`."""
+    from importlib import import_module
+    from importlib.metadata import entry_points
+
+    from flowmake.core.ports import ExecutorKind
+
+    if name in KINDS:
+        return cast(ExecutorKind, import_module(KINDS[name]).KIND)
+    found = next(iter(entry_points(group="flowmake.executors", name=name)), None)
+    if found is None:
+        return None
+    try:
+        kind = found.load()
+    except Exception as error:  # whatever a plug-in raises when it is imported
+        raise UsageError(f"cannot load the executor `{name}` from `{found.value}`: {error}") from error
+    if not isinstance(kind, ExecutorKind):
+        raise UsageError(f"`{found.value}`, which should be the executor `{name}`, is no `ExecutorKind`")
+    return kind
+
+
+def executor_kinds() -> list[str]:
+    """The names of all kinds there are."""
+    from importlib.metadata import entry_points
+
+    return sorted({*KINDS, *(entry.name for entry in entry_points(group="flowmake.executors"))})
+
+
+def site(state: StateDir, flow: Flow, name: str, jobs: int, environ: Mapping[str, str]) -> Site:
+    """Where the executor of that name works."""
+    from flowmake.core.ports import Site
+
+    return Site(name, flow.root, os.path.join(state.path, "attempts", name), jobs, environ)
 
 
 def signals() -> Signals:

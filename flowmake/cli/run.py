@@ -59,7 +59,7 @@ _FLAGS = (
     click.option(
         "--deadline", metavar="TIME", callback=_seconds, help="Stop when the run has taken this long: `90`, `1h30m`."
     ),
-    click.option("--executor", metavar="NAME", default="", help="Run every task by this executor."),
+    click.option("--executor", metavar="NAME", default="", help="Run there all tasks that do not say they stay local."),
     click.option(
         "--lock",
         metavar="HOW",

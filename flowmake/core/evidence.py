@@ -25,6 +25,9 @@ EDITED = "changed while the task ran"
 """Recorded instead of a digest for an input that changed during the task; equal to no digest."""
 
 
+NOTHING: Mapping[str, str] = {}
+
+
 class Resolved(Struct, frozen=True, gc=False):
     """One input path of a task as it is now; `name` is its group, `check` how it is compared."""
 
@@ -278,17 +281,26 @@ class Evidence:
     # -- after a success ---------------------------------------------------------------------------------------
 
     def settle(
-        self, name: str, before: Facts, made: Sequence[str], discovered: Sequence[str], started: float
+        self,
+        name: str,
+        before: Facts,
+        made: Sequence[str],
+        discovered: Sequence[str],
+        started: float,
+        vouched: Mapping[str, str] = NOTHING,
     ) -> tuple[Trace, list[str]]:
         """The trace of a task that has just succeeded, and the inputs that changed while it ran.
 
         `before` holds the digests from before its start. `made` are all outputs, `discovered` paths from a depfile.
+        `vouched` are digests of files from where they were made.
         Whatever changed is recorded as `EDITED`, which no later digest equals, so that the task stays stale.
         """
         task = self.graph.tasks[name]
         assert before.recipe is not None
         checks = {entry.path: entry.check for entry in self.resolve(task)}
         self.changed([*before.inputs, *made, *discovered])
+        for path, digest in vouched.items():
+            self.files.vouch(path, digest)
         inputs = dict(before.inputs)
         edited = [p for p, digest in before.inputs.items() if self.input_digest(p, checks.get(p, "content")) != digest]
         old = self.trace(name)

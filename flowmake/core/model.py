@@ -12,6 +12,8 @@ from flowmake.core.source import Place
 
 Check = Literal["content", "stat", "exists"]
 ActionKind = Literal["run", "exec", "call", "none"]
+COMMON = frozenset({"mem", "gpu", "time"})
+"""Resources that other machines' schedulers know. Here they count only where `[resources]` says how much there is."""
 RERUN_ON_ALL: frozenset[str] = frozenset({"inputs", "outputs", "recipe", "env", "age"})
 
 
@@ -120,7 +122,8 @@ class Declaration(Struct, frozen=True):
     allow_failure: bool = False
     on_success: str = ""
     on_failure: str = ""
-    executor: str = "local"
+    executor: str = ""
+    """Empty: as the run says, or local."""
     include: str = ""
     """The included file it came from (root-relative), empty for the Flowfile itself."""
 
@@ -142,6 +145,14 @@ class History(Struct, frozen=True):
     size: int = 1 << 30
 
 
+class ExecutorTable(Struct, frozen=True):
+    """`[executors.NAME]` as written: what kind of executor it is, and its options, which only that kind can check."""
+
+    kind: str
+    options: dict[str, Any]
+    place: Place
+
+
 class Flow(Struct, frozen=True):
     """A whole Flowfile with its includes, checked and with parameters settled, before any task is expanded.
 
@@ -161,6 +172,7 @@ class Flow(Struct, frozen=True):
     dotenv: dict[str, str] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
     resources: dict[str, int] = field(default_factory=dict)
+    executors: dict[str, ExecutorTable] = field(default_factory=dict)
     hooks: Hooks = Hooks()
     jobserver: Literal["pipe", "fifo", "none"] = "pipe"
     remove_orphans: bool = False

@@ -285,7 +285,20 @@ class TaskTable(Struct, forbid_unknown_fields=True):
     allow_failure: Annotated[bool, doc("A failure does not fail the run.", example="true")] = False
     on_success: Annotated[str, doc("Shell command called when the task succeeded.", example='"touch done"')] = ""
     on_failure: Annotated[str, doc("Shell command called when the task failed.", example='"touch failed"')] = ""
-    executor: Annotated[str, doc("Where it runs.", example='"local"')] = "local"
+    executor: Annotated[
+        str,
+        doc(
+            "Where it runs: `local`, a table of `[executors]` or a kind of executor. Absent: where `--executor` says, "
+            "or locally. What says `local` stays here whatever `--executor` says.",
+            example='"slurm"',
+        ),
+    ] = ""
+
+
+class ExecutorOptions(Struct):
+    """What every `[executors.NAME]` holds; each kind has options besides (see [executors](executors.md))."""
+
+    kind: Annotated[str, doc("What runs the tasks: `slurm`, or what a plug-in brings.", example='"slurm"')]
 
 
 Params = Annotated[
@@ -306,6 +319,23 @@ Resources = Annotated[
         "unless said.",
         expects="a table of amounts",
         example='{ gpu = 2, mem = "16G" }',
+    ),
+]
+Executors = Annotated[
+    dict[
+        Name,
+        Annotated[
+            dict[str, Any],
+            Meta(
+                extra={"options": ExecutorOptions, "expects": "a table"},
+                extra_json_schema={"required": ["kind"], "properties": {"kind": {"type": "string"}}},
+            ),
+        ],
+    ],
+    doc(
+        "Executors besides `local`, each a table `[executors.NAME]` with its `kind` and the options of that kind.",
+        expects="a table of tables",
+        example='{ big = { kind = "slurm", partition = "long" } }',
     ),
 ]
 Tasks = Annotated[dict[Name, TaskTable], doc("The tasks, each a table `[tasks.NAME]`.", expects="a table of tasks")]
@@ -329,6 +359,7 @@ class FlowfileTable(Struct, forbid_unknown_fields=True):
     ] = field(default_factory=TaskTable)
     pools: Pools = {}
     resources: Resources = {}
+    executors: Executors = {}
     hooks: Annotated[HooksTable, doc("Commands called at the end of a run.", expects="a table")] = field(
         default_factory=HooksTable
     )

@@ -11,9 +11,11 @@ from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Notice, TaskFinished, TaskJudged, TasksFound, TaskStatus
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
+from flowmake.core.model import COMMON
 from flowmake.core.plan import Demand
 from flowmake.core.ports import Ended, Executor
 from flowmake.core.staleness import Facts, Stale, judge
+from flowmake.engine.arrivals import Arrivals
 from flowmake.engine.attempts import Attempts, Result, Running, Session
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Outcome, Policy, Signals, Slots
@@ -21,6 +23,9 @@ from flowmake.engine.schedule import Schedule
 from flowmake.engine.states import GOOD, SETTLED, State
 from flowmake.engine.temps import Temps
 from flowmake.engine.timers import Timers
+
+BATCH = 200
+"""How many attempts are prepared before anything else is looked at again."""
 
 
 class _Retry(Struct, frozen=True):
@@ -66,6 +71,8 @@ class Scheduler:
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
         self._timers = Timers(session.clock)
+        self._arrivals = Arrivals(session.root, session.clock)
+        self._starts_more = False
         self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
         self._temps = Temps(evidence, session.root, session.store.flush)
@@ -107,18 +114,20 @@ class Scheduler:
         return self._outcome()
 
     def _wait(self) -> None:
-        if self._schedule.due:
+        if self._schedule.due or self._starts_more:
             return
         clock = self._session.clock
         fds = [fd for executor in self._executors() for fd in executor.fds()]
-        clock.wait([*fds, *self._slots.fds()], self._timers.until_next(self._policy.tick))
+        intervals = [self._policy.tick, self._arrivals.interval, *(executor.interval for executor in self._executors())]
+        tick = min(each for each in intervals if each is not None)
+        clock.wait([*fds, *self._slots.fds()], self._timers.until_next(tick))
 
     def _executors(self) -> Iterable[Executor]:
         return self._session.executors.values()
 
     def _collect(self) -> None:
         for executor in self._executors():
-            for ended in executor.poll():
+            for ended in self._arrivals.sift(executor.poll(), executor.traits.latency):
                 running, claim = self._running.pop(ended.task)
                 self._give_back(claim)
                 self._finish(running, claim, ended)
@@ -210,7 +219,15 @@ class Scheduler:
             return
         declared = task.declared
         resources = {key: int(value) for key, value in task.resources.items()}
-        claim = self._limits.claim(name, task.pool, resources, console=declared.console)
+        lane, traits = self._attempts.place(task)
+        claim = self._limits.claim(
+            name,
+            task.pool,
+            resources,
+            console=declared.console,
+            lane=lane if traits.remote else "",
+            granted=traits.grants | (COMMON - self._graph.flow.resources.keys()),
+        )
         self._session.emit(
             TaskJudged(
                 time=self._now(),
@@ -247,14 +264,18 @@ class Scheduler:
     def _start_ready(self) -> None:
         """Prepare all that fits, make their marks durable in one transaction, then start them."""
         batch: list[tuple[Running, Claim]] = []
+        self._starts_more = False
         while not self._stopping and not self._limits.full:
+            if len(batch) == BATCH:
+                self._starts_more = True
+                break
             taken = self._schedule.take(self._limits.fits)
             if taken is None:
                 break
             name, claim = taken
             if not self._is_confirmed(name):
                 continue
-            if not self._slots.acquire(max(claim.cpu, 1)):
+            if not self._slots.acquire(claim.slots):
                 self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
                 break
             facts, verdict = self._facts.pop(name)
@@ -279,12 +300,12 @@ class Scheduler:
             return
         self._running[name] = (running, claim)
         timeout = running.task.declared.timeout
-        if timeout is not None:
+        if timeout is not None and not running.executor.traits.remote:
             self._timers.after(timeout, lambda: self._time_out(running))
 
     def _give_back(self, claim: Claim) -> None:
         self._limits.give_back(claim)
-        self._slots.release(max(claim.cpu, 1))
+        self._slots.release(claim.slots)
 
     def _is_confirmed(self, name: str) -> bool:
         question = self._graph.tasks[name].confirm
