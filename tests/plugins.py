@@ -15,9 +15,8 @@ def install(plugin: Path, into: Path) -> dict[str, str]:
     for module in plugin.glob("*.py"):
         shutil.copy(module, into)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    groups = project["entry-points"].items()
-    lines = [
-        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in names.items()) for group, names in groups
-    ]
-    (info / "entry_points.txt").write_text("\n".join(lines))
+    lines: list[str] = []
+    for group, names in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in names.items())]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
     return {"PYTHONPATH": str(into)}
