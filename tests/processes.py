@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import sys
@@ -27,7 +26,6 @@ class Bench:
         self.executor = executor
         self.folder = folder
         self.clock = SystemClock()
-        self._fences = itertools.count(1)
 
     def work(self, task: str, *argv: str, **more: Any) -> Work:
         given: dict[str, Any] = {
@@ -36,9 +34,6 @@ class Bench:
             "cwd": str(self.folder),
             "env": dict(os.environ),
             "root": str(self.folder),
-            "run": "run",
-            "fence": f"run-{next(self._fences)}",
-            "identity": "stamp:same",
         }
         return Work(task=task, argv=argv, **(given | more))
 
@@ -57,7 +52,7 @@ class Bench:
         limit = self.clock.monotonic() + LIMIT
         while len(found) < count:
             assert self.clock.monotonic() < limit, f"only {found} ended"
-            self.clock.wait(self.executor.fds(), LIMIT if self.executor.interval is None else self.executor.interval)
+            self.clock.wait(self.executor.fds(), LIMIT)
             found += self.executor.poll()
         assert len(found) == count
         return found

@@ -117,8 +117,7 @@ def flow_options_without_f(command: Decorated) -> Decorated:
     return command
 
 
-def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """What may be typed for a target."""
+def _complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from flowmake.cli.complete import targets
 
     return targets(ctx, incomplete)
@@ -143,13 +142,13 @@ def targets_argument(*, required: bool = False) -> Callable[[Decorated], Decorat
         metavar="TARGET..." if required else "[TARGET]...",
         nargs=-1,
         required=required,
-        shell_complete=complete_targets,
+        shell_complete=_complete_targets,
     )
 
 
 def target_argument(command: Decorated) -> Decorated:
     """Exactly one `TARGET`."""
-    return click.argument("target", metavar="TARGET", shell_complete=complete_targets)(command)
+    return click.argument("target", metavar="TARGET", shell_complete=_complete_targets)(command)
 
 
 def task_argument(*, required: bool) -> Callable[[Decorated], Decorated]:

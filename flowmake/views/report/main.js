@@ -18,7 +18,6 @@ const app = {
   },
   group(box) {
     details.group(box);
-    link(`#task=${encodeURIComponent(box.name)}`);
   },
   matches(task) {
     if (wanted.status !== null && (page.tasks[task].status ?? "") !== wanted.status) return false;
@@ -104,12 +103,13 @@ function setUpLegend() {
 function setUpDetail() {
   const button = byId("detail");
   if (page.drawings.length < 2 || !graph) return;
+  const full = 1 - graph.fewest();
   button.hidden = false;
-  showDetail();
+  button.setAttribute("aria-pressed", String(graph.shown === full));
   button.addEventListener("click", () => {
     graph.mark(-1);
     graph.show(1 - graph.shown);
-    showDetail();
+    button.setAttribute("aria-pressed", String(graph.shown === full));
   });
 }
 
@@ -123,18 +123,10 @@ function setUpTheme() {
   });
 }
 
-/** What the address names: a task, or a name for several. */
 function openLinked() {
-  if (!location.hash.startsWith("#task=")) return;
-  const name = decodeURIComponent(location.hash.slice("#task=".length));
+  const name = decodeURIComponent(location.hash.replace(/^#task=/, ""));
   const task = numberOf.get(name);
-  if (task !== undefined) app.select(task);
-  else if (graph?.openNamed(name)) showDetail();
-}
-
-/** Whether the drawing with every instance is the one that is shown. */
-function showDetail() {
-  byId("detail").setAttribute("aria-pressed", String(graph?.shown !== graph?.fewest()));
+  if (task !== undefined && location.hash.startsWith("#task=")) app.select(task);
 }
 
 document.addEventListener("click", (event) => {
@@ -147,5 +139,4 @@ setUpChips();
 setUpLegend();
 setUpDetail();
 setUpTheme();
-addEventListener("hashchange", openLinked);
 openLinked();
