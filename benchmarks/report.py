@@ -30,6 +30,8 @@ their children. `benchmarks/run` makes this page; `results.json` holds every sin
 
 What is compared differs in what it promises: flowmake, scons, doit, Snakemake, pytask, DVC and go-task look at
 contents, ninja, make, tup and shake at times, and Luigi only at whether an output exists.
+
+How well tasks are ordered where they differ in length is told by [the scheduler, simulated](simulation.md).
 """
 
 

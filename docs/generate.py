@@ -59,12 +59,18 @@ SECTIONS: tuple[tuple[str, type[msgspec.Struct], str], ...] = (
         "`path` and `lines` cannot be names of inputs.",
     ),
     ("An output as a table", schema_fields.OutputEntry, "`path` cannot be the name of an output."),
+    ("`[flow] history`", schema.HistoryTable, ""),
     ("`retries` as a table", schema_fields.RetryTable, ""),
     ("A source of `foreach` values", schema_fields.SourceTable, "`from` goes with `glob`, `lines` and `json`."),
     (
         "`foreach` besides its keys",
         schema_fields.ForeachOptions,
         "Hence `zip` and `exclude` cannot be names of keys.",
+    ),
+    (
+        "`[executors.NAME]`",
+        schema.ExecutorOptions,
+        "Each kind has more options, some of which all have: see [executors](executors.md).",
     ),
     ("`[hooks]`", schema.HooksTable, ""),
     ("An included file", schema.IncludedTable, "Anything else in it is an error, as is a name that is defined twice."),

@@ -14,8 +14,12 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "examples" / "quickstart"
-PICTURE = DOCS / "images" / "quickstart.svg"
-REPORT = DOCS / "images" / "report.png"
+IMAGES = DOCS / "images"
+GRAPHS: dict[str, tuple[str, ...]] = {
+    "quickstart.svg": (),
+    "clusters.svg": ("--cluster", "tag"),
+    "part.svg": ("records", "--up", "1", "--down", "1", "--files"),
+}
 SHOWN = "#task=chart@wind"
 BROWSER = (
     "chromium",
@@ -32,17 +36,17 @@ BROWSER = (
 )
 
 
-def draw(folder: Path, picture: Path, report: Path) -> None:
+def draw(folder: Path, images: Path) -> None:
     """The graph of the example where it was run and one of its inputs edited since, and the report of the next run."""
     made = (folder / "report.html").as_uri() + SHOWN
     project = shutil.copytree(EXAMPLE, folder / "quickstart", ignore=shutil.ignore_patterns(".flowmake"))
     commands: tuple[tuple[str, ...], ...] = (
         ("flowmake", "run", "-q"),
         ("./edit-one-input",),
-        ("flowmake", "graph", "-o", str(picture)),
+        *(("flowmake", "graph", *options, "-o", str(images / name)) for name, options in GRAPHS.items()),
         ("flowmake", "run", "-q"),
         ("flowmake", "report", "-o", str(folder / "report.html")),
-        (*BROWSER, f"--user-data-dir={folder / 'browser'}", f"--screenshot={report}", made),
+        (*BROWSER, f"--user-data-dir={folder / 'browser'}", f"--screenshot={images / 'report.png'}", made),
     )
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for command in commands:
@@ -51,7 +55,7 @@ def draw(folder: Path, picture: Path, report: Path) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        draw(Path(scratch), PICTURE, REPORT)
+        draw(Path(scratch), IMAGES)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ from flowmake.core.errors import UsageError
 from flowmake.core.events import Event, RunFinished
 from flowmake.core.flowfile import load_flow
 from flowmake.core.graph import Graph
-from flowmake.core.plan import Judgement, Plan, needed, preview
+from flowmake.core.plan import Demand, Judgement, Plan, needed, preview
 from flowmake.core.ports import Observer, Store
 from flowmake.shortcut import Invocation
 from flowmake.workspace import RunOptions, Workspace, check
 
 if TYPE_CHECKING:
     from flowmake.views.drawing import Drawing
+    from flowmake.views.picture import ClusterBy
 
 __all__ = ["Confirm", "Listener", "Project", "RunOptions", "load"]
 
@@ -44,17 +45,42 @@ class Project(Workspace):
         with self.look() as view:
             return view.graph
 
-    def drawing(self, targets: Sequence[str] = (), *, expand: bool = False, files: bool = False) -> Drawing:
+    def drawing(
+        self,
+        targets: Sequence[str] = (),
+        *,
+        up: float | None = None,
+        down: float | None = None,
+        between: tuple[str, str] | None = None,
+        expand: bool = False,
+        files: bool = False,
+        cluster: ClusterBy = "",
+        link: str = "",
+    ) -> Drawing:
         """The picture of everything the targets need (none: of all tasks), with how each task stands.
 
-        `expand` shows every instance of a `foreach`, `files` files as well.
+        `up` and `down` draw what lies at most so many steps before and after the targets (`math.inf`: all of it; the
+        one that is not given counts as 0), `between` everything on the ways from one target to another.
+        `expand` shows every instance of a `foreach`, `files` files as well; `cluster` draws boxes by `"include"` or
+        `"tag"`. `link` makes each task a link to this address, with `{task}` standing for its name.
+        Raises `UsageError` for targets that mean nothing, or that nothing leads between.
         """
-        from flowmake.views.drawing import Drawing, of_plan
+        from flowmake.views.drawing import Drawing, Part, of_plan
         from flowmake.views.picture import Options
 
-        plan = self.plan(targets or tuple(self.flow.declarations))
-        options = Options(expand=expand, files=files, title=self.flow.name)
-        return Drawing(of_plan(plan, options, running=self.is_running()))
+        part = Part(tuple(targets), up, down, between)
+        part.check()
+        with self.look() as view:
+
+            def meant(*given: str) -> tuple[str, ...]:
+                return self.demand(view, given, DEFAULTS).targets
+
+            wanted = tuple(self.flow.declarations) if part.is_beyond else meant(*targets)
+            plan = preview(view.graph, view.evidence, Demand(wanted))
+            names = part.names(plan, meant)
+        title = ": ".join(filter(None, (self.flow.name, part.told)))
+        options = Options(expand=expand, files=files, cluster=cluster, title=title, link=link)
+        return Drawing(of_plan(plan, names, options, running=self.is_running(), mask=self.secrets().mask))
 
     def is_running(self) -> bool:
         """Is some flowmake running tasks in this root right now?"""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Literal
 
 from flowmake import upkeep, wiring
-from flowmake.core.errors import FlowfileError, FlowmakeError, Problem, UsageError
+from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Event, Notice, RunFinished, RunStarted
 from flowmake.core.model import RunRecord, TaskRecord
 from flowmake.core.plan import Demand, needed
@@ -19,6 +19,7 @@ from flowmake.engine.limits import Limits
 from flowmake.engine.policy import Outcome, Policy
 from flowmake.engine.scheduler import Scheduler
 from flowmake.engine.states import State
+from flowmake.outposts import Outposts
 from flowmake.shortcut import Invocation, Sight, remember
 from flowmake.workspace import RunOptions, View, Workspace, check
 from flowmake.world import snapshot
@@ -60,26 +61,28 @@ class Run:
         """Run; the last event."""
         workspace = self._workspace
         workspace.state.create()
-        view = workspace.open()
-        store, files = view.store, view.files
+        store = wiring.open_store(workspace.state, read_only=False)
         try:
+            files = wiring.open_files(workspace.flow.root, workspace.state, store)
+            view = workspace.view(store, files)
             demand = workspace.demand(view, targets, self._options)
             names = needed(view.graph, demand)
             check(view, names)
-            _check_executors(view, names, self._options.executor)
+            outposts = Outposts(workspace, view, names, self._options.executor)
             self._observers = [*self._hooks(view), *self._observers, self._log()]
             workspace.notices.clear()  # what was found on the way here is said by the store that mends it
             for text in [*store.notices, *self._bury_dead_runs(view)]:
                 self._say(text)
             try:
-                finished = self._run(view, demand)
+                finished = self._run(view, demand, outposts)
                 files.settle()
-                self._remember(Sight(view, demand), finished)
+                self._remember(Sight(view, files, demand), finished)
                 store.save_stat_cache(files.cache)
             finally:
                 for observer in self._observers:
                     observer.close()
-            workspace.state.remove_runs(store.prune_runs(wiring.KEPT_RUNS))
+            if self._ran:
+                workspace.state.remove_runs(store.prune_runs(workspace.flow.history, self._clock.now()))
             return finished
         finally:
             store.close()
@@ -114,7 +117,7 @@ class Run:
 
     # -- the run itself ----------------------------------------------------------------------------------------
 
-    def _run(self, view: View, demand: Demand) -> RunFinished:
+    def _run(self, view: View, demand: Demand, outposts: Outposts) -> RunFinished:
         workspace = self._workspace
         with (
             wiring.signals() as signals,
@@ -122,7 +125,7 @@ class Run:
         ):
             if slots.notice:
                 self._say(slots.notice)
-            session = self._session(view, demand, signals, slots)
+            session = self._session(view, demand, signals, slots, outposts)
             try:
                 outcome = self._scheduled(session, view, demand, signals, slots)
             finally:
@@ -130,14 +133,19 @@ class Run:
                     executor.close()
         return self._finish(view, demand, outcome)
 
-    def _session(self, view: View, demand: Demand, signals: Signals, slots: Jobserver) -> Session:
+    def _session(self, view: View, demand: Demand, signals: Signals, slots: Jobserver, outposts: Outposts) -> Session:
         workspace = self._workspace
         return Session(
             run=self._id,
             root=workspace.flow.root,
-            environ={**workspace.environ, **slots.environ},
+            environ=workspace.environ,
+            served=slots.environ,
+            grace=self._options.grace,
             log_of=lambda task: workspace.state.log(self._id, task),
-            executors=wiring.executors(self._jobs, slots.pass_fds),
+            executors={
+                **wiring.executors(self._jobs, slots.pass_fds),
+                **outposts.open(self._jobs, workspace.environ),
+            },
             default_executor=self._options.executor,
             store=view.store,
             clock=wiring.clock(signals),
@@ -153,7 +161,7 @@ class Run:
             session,
             view.evidence,
             Attempts(session, view.evidence, random.random),
-            Limits(self._jobs, flow.pools, flow.resources),
+            Limits(self._jobs, flow.pools, flow.resources, session.lanes),
             Policy(options.keep_going, options.fail_fast, options.deadline, options.grace, options.tick),
             demand,
             signals,
@@ -170,7 +178,6 @@ class Run:
                 jobs=self._jobs,
                 argv=options.argv,
                 expected=expected,
-                fresh=demand.fresh,
             )
         )
         return scheduler.run()
@@ -197,11 +204,11 @@ class Run:
             counts=outcome.counts,
             seconds=now - self._started,
             total=sum(outcome.counts.values()),
-            orphans=() if demand.within is not None else upkeep.note_orphans(view),
+            orphans=upkeep.note_orphans(view),
         )
         if any(outcome.counts.get(kind) for kind in RAN):
-            record = self._record(demand, finished=now, status=status, exit_code=exit_code, counts=outcome.counts)
-            view.store.end_run(record)
+            size = self._workspace.state.size_of(self._id)
+            view.store.end_run(self._record(demand, now, status, exit_code, outcome.counts, size))
         view.store.flush()
         self._emit(finished)
         return finished
@@ -228,6 +235,7 @@ class Run:
         status: str = "running",
         exit_code: int = -1,
         counts: dict[str, int] | None = None,
+        size: int = 0,
     ) -> RunRecord:
         return RunRecord(
             id=self._id,
@@ -239,6 +247,7 @@ class Run:
             argv=self._secrets.deep(self._options.argv),
             jobs=self._jobs,
             counts=counts or {},
+            size=size,
             **wiring.who_and_where(self._workspace.flow.root),
         )
 
@@ -250,7 +259,7 @@ class Run:
         said = wiring.stop_survivors([run.id for run in dead], self._workspace.flow.root, self._options.grace)
         for run in dead:
             wiring.scrub_logs(self._workspace.state, run.id, self._secrets)
-            view.store.end_run(_died(run, view.store.tasks_of(run.id)))
+            view.store.end_run(_died(run, view.store.tasks_of(run.id), self._workspace.state.size_of(run.id)))
         view.store.flush()
         return said
 
@@ -274,22 +283,6 @@ class Run:
         self._say(text, "error")
 
 
-def _check_executors(view: View, names: Iterable[str], override: str) -> None:
-    """Raises `UsageError` or `FlowfileError` for executors that do not exist."""
-    known = wiring.executor_names()
-    hint = "known: " + ", ".join(f"`{name}`" for name in known)
-    if override and override not in known:
-        raise UsageError(f"there is no executor `{override}`", hint)
-    problems: dict[Problem, None] = {}
-    for name in names:
-        declared = view.graph.flow.declarations[view.graph.tasks[name].declared.name]
-        if declared.executor not in known:
-            place = declared.place.at("executor")
-            problems[Problem(f"there is no executor `{declared.executor}`", (place,), hint)] = None
-    if problems:
-        raise FlowfileError(list(problems))
-
-
 def _verdict(outcome: Outcome) -> tuple[Status, int]:
     """Status and exit code of a run."""
     if outcome.signal:
@@ -302,8 +295,8 @@ def _verdict(outcome: Outcome) -> tuple[Status, int]:
     return ("succeeded" if ran else "nothing_to_do"), 0
 
 
-def _died(run: RunRecord, tasks: Sequence[TaskRecord]) -> RunRecord:
+def _died(run: RunRecord, tasks: Sequence[TaskRecord], size: int) -> RunRecord:
     from msgspec.structs import replace
 
     ends = [task.started + task.seconds for task in tasks]
-    return replace(run, status="interrupted", finished=max(ends, default=run.started), exit_code=137)
+    return replace(run, status="interrupted", finished=max(ends, default=run.started), exit_code=137, size=size)

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import tomli
 from xxhash import xxh3_128_hexdigest
@@ -19,19 +19,21 @@ from flowmake.core.model import Flow
 from flowmake.world import snapshot
 from flowmake.world.clock import SystemClock
 from flowmake.world.files import DiskFiles
+from flowmake.world.glance import looks_whole
 from flowmake.world.state import StateDir, locate
 from flowmake.world.store import SqliteStore
 
 if TYPE_CHECKING:
     from flowmake.core.events import Event
-    from flowmake.core.ports import Executor, Files, Observer
+    from flowmake.core.ports import Executor, ExecutorKind, Files, Observer, Site
     from flowmake.core.secrets import Secrets
     from flowmake.engine.jobserver import Jobserver
     from flowmake.world.logs import KeptLogs
     from flowmake.world.signals import Signals
 
 FLOWFILE = "Flowfile"
-KEPT_RUNS = 200
+KINDS: dict[str, str] = {}
+"""Kinds of remote executors that come with flowmake, and the modules whose `KIND` they are."""
 
 
 def find_flowfile(path: str | None) -> str:
@@ -84,11 +86,9 @@ class Includes:
     def output(self, argv: tuple[str, ...], inputs: tuple[str, ...]) -> str:
         """What the program prints. Raises `StateError` when it fails."""
         key = xxh3_128_hexdigest("\0".join([*argv, *inputs, *self._files.digests(inputs)]).encode("utf-8", "replace"))
-        kept = os.path.join(self._state.path, "includes", key + ".toml")
-        try:
-            with open(kept, encoding="utf-8") as file:
-                return file.read()
-        except FileNotFoundError:
+        kept = os.path.join(self._state.path, "includes", key)
+        text = _kept(kept)
+        if text is None:
             text = self._printed[kept] = _printed(self._root, argv)
         return text
 
@@ -98,11 +98,25 @@ class Includes:
             try:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-                    file.write(text)
+                    file.write(f"{_checksum(text)}\n{text}")
                 os.replace(f"{path}.{os.getpid()}", path)
             except OSError as error:
                 raise StateError(f"cannot write `{path}`: {error.strerror}") from error
         self._printed.clear()
+
+
+def _kept(path: str) -> str | None:
+    """What a program printed earlier; None where nothing was kept, or a power cut has taken some of it."""
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            checksum, _, text = file.read().partition("\n")
+    except FileNotFoundError:
+        return None
+    return text if checksum == _checksum(text) else None
+
+
+def _checksum(text: str) -> str:
+    return xxh3_128_hexdigest(text.encode())
 
 
 def _printed(root: str, argv: Sequence[str]) -> str:
@@ -142,16 +156,14 @@ def open_state(root: str, flowfile: str) -> StateDir:
 
 def open_store(state: StateDir, *, read_only: bool, notices: list[str] | None = None) -> SqliteStore:
     """`notices` takes up what people should be told about the state."""
-    if not read_only and not os.path.exists(state.database):
-        snapshot.clear(state.path)  # they rest on records that somebody has removed
+    if not read_only and not looks_whole(state.database):
+        snapshot.clear(state.path)  # they rest on records that somebody has removed or ruined
     return SqliteStore(state.database, read_only=read_only, notices=notices)
 
 
-def open_files(
-    root: str, state: StateDir, store: SqliteStore | None = None, paths: Sequence[str] | None = None
-) -> DiskFiles:
-    """The disk below a root; digests known from earlier runs, of all `paths` or some, spare hashing with a store."""
-    return DiskFiles(root, store.stat_cache(paths) if store is not None else None, exclude=(state.top,))
+def open_files(root: str, state: StateDir, store: SqliteStore | None = None) -> DiskFiles:
+    """The disk below a root; digests known from earlier runs spare hashing when a store is given."""
+    return DiskFiles(root, store.stat_cache() if store is not None else None, exclude=(state.top,))
 
 
 def open_files_again(files: DiskFiles) -> DiskFiles:
@@ -205,7 +217,7 @@ def jobserver(flow: Flow, jobs: int, state: StateDir, environ: Mapping[str, str]
 
 
 def executors(jobs: int, pass_fds: Sequence[int]) -> dict[str, Executor]:
-    """One of each kind; they start nothing before the first task."""
+    """Those of this machine, one for commands and one for calls; they start nothing before the first task."""
     from flowmake.engine.executors.local import LocalExecutor
     from flowmake.engine.executors.pool import PoolExecutor
 
@@ -228,9 +240,39 @@ def scrub_logs(state: StateDir, run: str, secrets: Secrets) -> None:
             scrub(os.path.join(folder, name), secrets.as_bytes())
 
 
-def executor_names() -> tuple[str, ...]:
-    """What `executor` of a task may say; a `call` has the pool of the local machine."""
-    return ("local",)
+def executor_kind(name: str) -> ExecutorKind | None:
+    """The kind of executor of that name: one of ours, or what an installed plug-in brings. Raises `UsageError`."""
+    from importlib import import_module
+    from importlib.metadata import entry_points
+
+    from flowmake.core.ports import ExecutorKind
+
+    if name in KINDS:
+        return cast(ExecutorKind, import_module(KINDS[name]).KIND)
+    found = next(iter(entry_points(group="flowmake.executors", name=name)), None)
+    if found is None:
+        return None
+    try:
+        kind = found.load()
+    except Exception as error:  # whatever a plug-in raises when it is imported
+        raise UsageError(f"cannot load the executor `{name}` from `{found.value}`: {error}") from error
+    if not isinstance(kind, ExecutorKind):
+        raise UsageError(f"`{found.value}`, which should be the executor `{name}`, is no `ExecutorKind`")
+    return kind
+
+
+def executor_kinds() -> list[str]:
+    """The names of all kinds there are."""
+    from importlib.metadata import entry_points
+
+    return sorted({*KINDS, *(entry.name for entry in entry_points(group="flowmake.executors"))})
+
+
+def site(state: StateDir, flow: Flow, name: str, jobs: int, environ: Mapping[str, str]) -> Site:
+    """Where the executor of that name works."""
+    from flowmake.core.ports import Site
+
+    return Site(name, flow.root, os.path.join(state.path, "attempts", name), jobs, environ)
 
 
 def signals() -> Signals:

@@ -7,6 +7,7 @@ the file that `$RAN` names.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -157,6 +158,11 @@ class Stand:
         )
         return done.returncode
 
+    def state_files(self) -> list[Path]:
+        """What a power cut may take from: files of the state folder with something in them."""
+        found = sorted((self.project.root / STATE).rglob("*"))
+        return [path for path in found if path.is_file() and path.stat().st_size and not path.name.endswith("-shm")]
+
     # -- afterwards --------------------------------------------------------------------------------------------
 
     def crash(self, number: int, *, half: bool) -> None:
@@ -167,6 +173,19 @@ class Stand:
         # Now and then a run makes fewer changes than the one that was counted, and comes to its end.
         assert status == -signal.SIGKILL or len(self.changes()) < number, (where, status)
         self.recover(where)
+
+    def lose_power(self, number: int, which: float, share: float) -> None:
+        """Crash at this change, and lose the end of a state file that never reached the disk.
+
+        From 0 to below 1, `which` tells the file and `share` how much of it is left.
+        """
+        self.reset()
+        self.die_at(number)
+        if found := self.state_files():
+            path = found[int(which * len(found))]
+            size = int(share * path.stat().st_size)
+            os.truncate(path, size)
+            self.recover(f"{path.name} cut to {size} after {number}", only_unfinished=False)
 
     def recover(self, where: str, *, only_unfinished: bool = True) -> None:
         """After whatever happened: nothing false is believed, all comes out as undisturbed, and nothing is left."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flowmake.core.model import Attempt, Check, RunRecord, TaskRecord, Trace
 from flowmake.core.patterns import compile_pattern
-from flowmake.core.ports import ABSENT, Ended, Work
+from flowmake.core.ports import ABSENT, Ended, Executor, Work
 from flowmake.world.hashing import hash_bytes
 
 
@@ -96,6 +96,9 @@ class FakeFiles:
                 above = known.rstrip("/")
                 if f"{bare}/".startswith(f"{above}/") or above == "." or f"{above}/".startswith(f"{bare}/"):
                     del self._memo[known]
+
+    def vouch(self, path: str, digest: str) -> None:
+        self._memo[path] = digest
 
     def _digest(self, path: str) -> str:
         if path in self.files:
@@ -238,7 +241,7 @@ Outcome = int | Ended | None
 """What a fake command gives: an exit code (None: 0), or how the attempt ended in full."""
 
 
-class FakeExecutor:
+class FakeExecutor(Executor):
     """`Executor` whose commands are one plain function, called when the attempt's time is over.
 
     `seconds` is how long an attempt takes by `clock`; without a clock all end at the next `poll`. A stopped attempt

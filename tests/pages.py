@@ -32,6 +32,7 @@ VARYING = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s)(?![\w-])|\b\d+m\d\ds\b"), "SECONDS"),
     (re.compile(r"\bpid \d+"), "pid PID"),
+    (re.compile(r"^::(stop-commands::)?[0-9a-f]{32}"), r"::\1TOKEN"),
     (re.compile(r"^  for  +\S+@\S+"), "  for WHO"),
 )
 

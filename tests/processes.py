@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ class Bench:
         self.executor = executor
         self.folder = folder
         self.clock = SystemClock()
+        self._fences = itertools.count(1)
 
     def work(self, task: str, *argv: str, **more: Any) -> Work:
         given: dict[str, Any] = {
@@ -34,6 +36,9 @@ class Bench:
             "cwd": str(self.folder),
             "env": dict(os.environ),
             "root": str(self.folder),
+            "run": "run",
+            "fence": f"run-{next(self._fences)}",
+            "identity": "stamp:same",
         }
         return Work(task=task, argv=argv, **(given | more))
 
@@ -52,7 +57,7 @@ class Bench:
         limit = self.clock.monotonic() + LIMIT
         while len(found) < count:
             assert self.clock.monotonic() < limit, f"only {found} ended"
-            self.clock.wait(self.executor.fds(), LIMIT)
+            self.clock.wait(self.executor.fds(), LIMIT if self.executor.interval is None else self.executor.interval)
             found += self.executor.poll()
         assert len(found) == count
         return found

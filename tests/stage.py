@@ -122,7 +122,7 @@ class Stage:
             session,
             evidence,
             Attempts(session, evidence, lambda: self.jitter()),
-            Limits(jobs, flow.pools, flow.resources),
+            Limits(jobs, flow.pools, flow.resources, session.lanes),
             Policy(**policy),
             Demand(resolve_targets(self.graph, targets), **(demand or {})),
             self.signals,

@@ -32,7 +32,10 @@ def command(ctx: click.Context, as_json: bool) -> int:
 
 def _judge_all(ctx: click.Context) -> int:
     """Load, link and judge every task, which renders all that can be rendered before a run; how many there are."""
+    from flowmake.outposts import check_tables
+
     project = open_project(ctx)
+    check_tables(project.flow)
     plan = project.plan(tuple(project.flow.declarations))
     return sum(1 for _ in plan.tasks())
 

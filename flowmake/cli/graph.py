@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowmake.cli.options import flow_options, open_project, targets_argument
+from flowmake.cli.options import complete_targets, flow_options, open_project, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 FORMATS = ("dot", "mermaid", "text", "json")
 ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text", ".json": "json"}
+
+
+class Steps(click.ParamType[float]):
+    """How far to go: a number, or `all`."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if value == "all":
+            return inf
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            return int(value)
+        self.fail(f"`{value}` is neither a number of steps nor `all`", param, ctx)
 
 
 @click.command(
@@ -29,41 +43,51 @@ ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text", ".json": "j
 @targets_argument()
 @click.option("-o", "--output", metavar="FILE", type=click.Path(dir_okay=False), help="Write to FILE.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The text format; otherwise by the ending of FILE.")
+@click.option("--up", type=Steps(), help="Only what is at most N steps before the targets (`all`: everything).")
+@click.option("--down", type=Steps(), help="Only what is at most N steps after the targets; goes with `--up`.")
+@click.option(
+    "--between", nargs=2, metavar="A B", shell_complete=complete_targets, help="Everything on the ways from A to B."
+)
 @click.option("--expand", is_flag=True, help="Show every instance of a `foreach` task.")
 @click.option("--files", is_flag=True, help="Show files as nodes, too.")
-@click.option("--cluster", type=click.Choice(["include", "tag"]), default=None, help="Draw boxes around related tasks.")
+@click.option(
+    "--cluster",
+    type=click.Choice(["include", "tag", "none"]),
+    default="none",
+    help="Draw boxes around what stands in the same included file, or has the same (first) tag.",
+)
 @click.option("--direction", type=click.Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom.")
+@click.option(
+    "--link",
+    metavar="URL",
+    default="",
+    help="Make each task a link to URL, `{task}` standing for its name; without that, to its place in a report there.",
+)
 @flow_options
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     targets: tuple[str, ...],
     output: str | None,
     form: str | None,
-    expand: bool,
-    files: bool,
-    cluster: str | None,
+    cluster: str,
     direction: str,
+    **options: Any,
 ) -> int:
-    from flowmake.views import drawing, picture
-
-    project = open_project(ctx)
-    plan = project.plan(targets or tuple(project.flow.declarations))
-    options = picture.Options(
-        expand=expand,
-        files=files,
-        cluster="include" if cluster == "include" else "tag" if cluster else "",
-        title=project.flow.name,
-    )
-    drawn = drawing.of_plan(plan, options, running=project.is_running())
+    if cluster != "none":
+        options["cluster"] = cluster
+    drawn = open_project(ctx).drawing(targets, **options).picture
     if output is None:
-        sys.stdout.write(_text(drawn, form or "dot", direction))
+        from flowmake.world.terminal import has_unicode
+
+        sys.stdout.write(_text(drawn, form or "dot", direction, ascii_only=not has_unicode(sys.stdout)))
     else:
         _write(drawn, output, form, direction)
     return 0
 
 
-def _text(picture: Picture, form: str, direction: str) -> str:
+def _text(picture: Picture, form: str, direction: str, *, ascii_only: bool = False) -> str:
     match form:
         case "mermaid":
             from flowmake.views import mermaid
@@ -71,9 +95,8 @@ def _text(picture: Picture, form: str, direction: str) -> str:
             return mermaid.source(picture, direction)
         case "text":
             from flowmake.views import text
-            from flowmake.world.terminal import has_unicode
 
-            return text.tree(picture, ascii_only=not has_unicode(sys.stdout))
+            return text.tree(picture, ascii_only=ascii_only)
         case "json":
             from flowmake.cli.documents import text_of
             from flowmake.views import graphjson
@@ -86,16 +109,11 @@ def _text(picture: Picture, form: str, direction: str) -> str:
 
 
 def _write(picture: Picture, path: str, form: str | None, direction: str) -> None:
+    from flowmake.views import images
+
     form = form or ENDINGS.get(os.path.splitext(path)[1].lower())
-    if form is None or form == "dot":
-        from flowmake.views import dot
-
-        dot.write(dot.source(picture, rankdir=direction), path)
-        return
-    from flowmake.core.errors import StateError
-
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(_text(picture, form, direction))
-    except OSError as error:
-        raise StateError(f"cannot write `{path}`: {error.strerror}") from error
+    text = _text(picture, form or "dot", direction)
+    if form is None:
+        images.write(text, path)
+    else:
+        images.save(path, text.encode())

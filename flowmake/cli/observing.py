@@ -13,7 +13,7 @@ from flowmake.core.errors import StateError
 from flowmake.world.terminal import is_interactive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowmake.build import Project
     from flowmake.core.ports import Observer
@@ -77,10 +77,32 @@ def observers(project: Project, wishes: Wishes, stack: ExitStack) -> list[Observ
         name = "stdout" if wishes.events == "-" else f"`{wishes.events}`"
         found.append(Jsonl(_event_stream(wishes.events, stack), _warn, name))
     found += _reports(project, wishes)
-    if wishes.progress != "none":
-        found.append(_progress(project, wishes))
-    found.append(Summary(sys.stderr, quiet=wishes.quiet))
-    return found
+    shown = [_progress(project, wishes)] if wishes.progress != "none" else []
+    shown.append(Summary(sys.stderr, quiet=wishes.quiet))
+    return [*found, *(_for_actions(project, shown) if os.environ.get("GITHUB_ACTIONS") == "true" else shown)]
+
+
+def _for_actions(project: Project, shown: Sequence[Observer]) -> Iterator[Observer]:
+    """What is shown, in a form that GitHub Actions understands."""
+    from secrets import token_hex
+
+    from flowmake.observers.actions import Actions
+
+    yield Actions(sys.stderr, shown, lambda task: _declared(project, task), token_hex(16))
+
+
+def _declared(project: Project, task: str) -> tuple[str, int] | None:
+    """Where a task is declared: the file as GitHub names it, relative to the checkout, and the line."""
+    from flowmake.core.positions import locate
+
+    place = project.flow.declarations[task.partition("@")[0]].place
+    path = os.path.join(project.flow.root, place.file)
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            line = locate(file.read(), place).line
+    except OSError:  # what a program printed is in no file
+        return None
+    return os.path.relpath(path, os.environ.get("GITHUB_WORKSPACE") or project.flow.root), line
 
 
 def _progress(project: Project, wishes: Wishes) -> Observer:

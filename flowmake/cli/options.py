@@ -117,7 +117,8 @@ def flow_options_without_f(command: Decorated) -> Decorated:
     return command
 
 
-def _complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What may be typed for a target."""
     from flowmake.cli.complete import targets
 
     return targets(ctx, incomplete)
@@ -142,13 +143,13 @@ def targets_argument(*, required: bool = False) -> Callable[[Decorated], Decorat
         metavar="TARGET..." if required else "[TARGET]...",
         nargs=-1,
         required=required,
-        shell_complete=_complete_targets,
+        shell_complete=complete_targets,
     )
 
 
 def target_argument(command: Decorated) -> Decorated:
     """Exactly one `TARGET`."""
-    return click.argument("target", metavar="TARGET", shell_complete=_complete_targets)(command)
+    return click.argument("target", metavar="TARGET", shell_complete=complete_targets)(command)
 
 
 def task_argument(*, required: bool) -> Callable[[Decorated], Decorated]:

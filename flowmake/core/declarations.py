@@ -10,7 +10,7 @@ from flowmake.core.errors import Problem
 from flowmake.core.hints import did_you_mean
 from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, KeySource, Retry
 from flowmake.core.params import plain
-from flowmake.core.scalars import Report, amount, check_name, check_variable, duration, is_template, variables
+from flowmake.core.scalars import Report, check_name, check_variable, duration, is_template, resource, variables
 from flowmake.core.source import Place
 from flowmake.core.validation import label, misfits
 
@@ -129,7 +129,7 @@ def _retry(value: int | schema_fields.RetryTable, place: Place, report: Report) 
 
 def _resources(values: dict[str, int | str], place: Place, report: Report) -> dict[str, int | str]:
     return {
-        name: value if isinstance(value, str) and is_template(value) else amount(value, place.at(name), report)
+        name: value if isinstance(value, str) and is_template(value) else resource(name, value, place.at(name), report)
         for name, value in values.items()
     }
 

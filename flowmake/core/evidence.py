@@ -25,6 +25,9 @@ EDITED = "changed while the task ran"
 """Recorded instead of a digest for an input that changed during the task; equal to no digest."""
 
 
+NOTHING: Mapping[str, str] = {}
+
+
 class Resolved(Struct, frozen=True, gc=False):
     """One input path of a task as it is now; `name` is its group, `check` how it is compared."""
 
@@ -266,32 +269,38 @@ class Evidence:
 
     def _module(self, task: Task) -> str:
         """A `call`'s module file with its digest; just the module's name where it is not below the root."""
-        for path in self.modules(task):
+        if task.declared.kind != "call":
+            return ""
+        module = str(task.declared.action).partition(":")[0]
+        stem = module.replace(".", "/")
+        for path in (f"{stem}.py", f"{stem}/__init__.py"):
             if digest := self.files.digest(path):
                 return f"{path} {digest}"
-        return str(task.declared.action).partition(":")[0] if task.declared.kind == "call" else ""
-
-    def modules(self, task: Task) -> tuple[str, ...]:
-        """Where the module of a `call` may be; the first file that is there is it. Nothing for other tasks."""
-        if task.declared.kind != "call":
-            return ()
-        stem = str(task.declared.action).partition(":")[0].replace(".", "/")
-        return f"{stem}.py", f"{stem}/__init__.py"
+        return module
 
     # -- after a success ---------------------------------------------------------------------------------------
 
     def settle(
-        self, name: str, before: Facts, made: Sequence[str], discovered: Sequence[str], started: float
+        self,
+        name: str,
+        before: Facts,
+        made: Sequence[str],
+        discovered: Sequence[str],
+        started: float,
+        vouched: Mapping[str, str] = NOTHING,
     ) -> tuple[Trace, list[str]]:
         """The trace of a task that has just succeeded, and the inputs that changed while it ran.
 
         `before` holds the digests from before its start. `made` are all outputs, `discovered` paths from a depfile.
+        `vouched` are digests of files from where they were made.
         Whatever changed is recorded as `EDITED`, which no later digest equals, so that the task stays stale.
         """
         task = self.graph.tasks[name]
         assert before.recipe is not None
         checks = {entry.path: entry.check for entry in self.resolve(task)}
         self.changed([*before.inputs, *made, *discovered])
+        for path, digest in vouched.items():
+            self.files.vouch(path, digest)
         inputs = dict(before.inputs)
         edited = [p for p, digest in before.inputs.items() if self.input_digest(p, checks.get(p, "content")) != digest]
         old = self.trace(name)

@@ -227,11 +227,13 @@ def _output(root: str, declared: Declaration, entry: Output, text: str) -> Outpu
 
 
 def _amount(value: int | str, context: Mapping[str, Any], place: Place) -> int:
+    name = str(place.keys[-1])
     if isinstance(value, int):
         return value
     text = templates.render(value, context, place)
     try:
-        return units.amount(text)
+        return units.resource(name, text)
     except ValueError as error:
-        problem = Problem(f"`{place.keys[-1]}` is not an amount: `{text}`", (place,), f"write {units.SIZE_FORMS}")
+        what, forms = ("a duration", units.DURATION_FORMS) if name == "time" else ("an amount", units.SIZE_FORMS)
+        problem = Problem(f"`{name}` is not {what}: `{text}`", (place,), f"write {forms}")
         raise FlowfileError([problem]) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,8 +10,10 @@ from flowmake.core import declarations, dotenv, params, scalars, tomltext
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.hints import did_you_mean
 from flowmake.core.includes import World, include
-from flowmake.core.model import Declaration, Flow, Hooks
+from flowmake.core.model import COMMON, Declaration, ExecutorTable, Flow, History, Hooks
 from flowmake.core.parts import Parts, table_with_defaults, take
+from flowmake.core.placement import CALL, LOCAL
+from flowmake.core.schema import HistoryTable
 from flowmake.core.source import Place
 
 SHORTEST_LOG = 64 << 10
@@ -53,12 +56,14 @@ def _load(root: str, file: str, world: World, given: Mapping[str, object]) -> Fl
         dotenv=_dotenv(file, table.flow.dotenv, world, parts),
         pools=parts.pools,
         resources=_totals(parts),
+        executors=_executors(file, table.executors, parts),
         hooks=Hooks(table.hooks.on_success, table.hooks.on_failure, table.hooks.on_recovery, table.hooks.finally_),
         jobserver=table.flow.jobserver,
         remove_orphans=table.flow.remove_orphans,
         secrets=_secrets(file, table.flow.secrets, parts),
         log_limit=_log_limit(file, table.flow.log_limit, parts),
-        declarations=_declarations(file, parts),
+        history=_history(file, table.flow.history, parts),
+        declarations=_declarations(file, parts, elsewhere=bool(table.executors)),
         sources=tuple(dict.fromkeys(parts.sources)),
         place=Place(file),
     )
@@ -96,6 +101,12 @@ def _log_limit(file: str, value: int | str, parts: Parts) -> int:
     if limit < SHORTEST_LOG and len(parts.problems) == before:
         parts.report(Problem("`log_limit` must be at least 64K", (place,)))
     return limit
+
+
+def _history(file: str, table: HistoryTable, parts: Parts) -> History:
+    place = Place(file, ("flow", "history"))
+    age = math.inf if table.age is None else scalars.duration(table.age, place.at("age"), parts.report)
+    return History(table.runs, age, scalars.amount(table.size, place.at("size"), parts.report))
 
 
 def _params(world: World, given: Mapping[str, object], parts: Parts) -> dict[str, Any]:
@@ -145,25 +156,43 @@ def _totals(parts: Parts) -> dict[str, int]:
     }
 
 
-def _declarations(file: str, parts: Parts) -> dict[str, Declaration]:
+def _executors(file: str, tables: dict[str, dict[str, Any]], parts: Parts) -> dict[str, ExecutorTable]:
+    found: dict[str, ExecutorTable] = {}
+    for name, table in tables.items():
+        place = Place(file, ("executors", name))
+        scalars.check_name(name, place.key(), parts.report)
+        options = {key: params.plain(value) for key, value in table.items() if key != "kind"}
+        if name in (LOCAL, CALL):
+            parts.report(Problem(f"`{name}` is an executor already", (place.key(),), "give yours another name"))
+        elif "kind" not in table:
+            what = f"`executors.{name}` lacks `kind`"
+            parts.report(Problem(what, (place,), 'say what it is, like `kind = "slurm"`'))
+        found[name] = ExecutorTable(table.get("kind", ""), options, place)
+    return found
+
+
+def _declarations(file: str, parts: Parts, *, elsewhere: bool) -> dict[str, Declaration]:
+    """`elsewhere`: there are executors that know some resources without being told of any totals."""
     declared: dict[str, Declaration] = {}
     if parts.defaults:
-        _check_limits(parts.defaults, None, parts)
+        _check_limits(parts.defaults, None, parts, elsewhere)
     for name, table in parts.tasks.items():
         place = parts.places["tasks", name]
         include = "" if place.file == file else place.file
         declared[name] = task = declarations.declare(name, table, place, include, parts.report)
         scalars.check_name(name, place.key(), parts.report)
         if task.pool or task.resources:
-            _check_limits(task, parts.defaults, parts)
+            _check_limits(task, parts.defaults, parts, elsewhere)
     return declared
 
 
-def _check_limits(task: Declaration, defaults: Declaration | None, parts: Parts) -> None:
+def _check_limits(task: Declaration, defaults: Declaration | None, parts: Parts, elsewhere: bool) -> None:
     """A pool or resource that a task names must be declared; what it has from the defaults was checked there."""
     if parts.partial:
         return
     pools, resources = parts.pools.keys() | parts.spoilt, parts.resources.keys() | parts.spoilt | {"cpu"}
+    if elsewhere or task.executor not in ("", LOCAL):
+        resources |= COMMON
     own_pool = task.pool if not defaults or task.pool != defaults.pool else ""
     if own_pool and own_pool not in pools and not scalars.is_template(own_pool):
         place = task.place.at("pool")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from flowmake.core.source import Place
 
 Check = Literal["content", "stat", "exists"]
 ActionKind = Literal["run", "exec", "call", "none"]
+COMMON = frozenset({"mem", "gpu", "time"})
+"""Resources that other machines' schedulers know. Here they count only where `[resources]` says how much there is."""
 RERUN_ON_ALL: frozenset[str] = frozenset({"inputs", "outputs", "recipe", "env", "age"})
 
 
@@ -119,7 +122,8 @@ class Declaration(Struct, frozen=True):
     allow_failure: bool = False
     on_success: str = ""
     on_failure: str = ""
-    executor: str = "local"
+    executor: str = ""
+    """Empty: as the run says, or local."""
     include: str = ""
     """The included file it came from (root-relative), empty for the Flowfile itself."""
 
@@ -131,6 +135,22 @@ class Hooks(Struct, frozen=True):
     on_failure: str = ""
     on_recovery: str = ""
     finally_: str = field(default="", name="finally")
+
+
+class History(Struct, frozen=True):
+    """`[flow] history`: how much is kept of past runs, at most: their number, their age in seconds, their bytes."""
+
+    runs: int = 1000
+    age: float = math.inf
+    size: int = 1 << 30
+
+
+class ExecutorTable(Struct, frozen=True):
+    """`[executors.NAME]` as written: what kind of executor it is, and its options, which only that kind can check."""
+
+    kind: str
+    options: dict[str, Any]
+    place: Place
 
 
 class Flow(Struct, frozen=True):
@@ -152,6 +172,7 @@ class Flow(Struct, frozen=True):
     dotenv: dict[str, str] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
     resources: dict[str, int] = field(default_factory=dict)
+    executors: dict[str, ExecutorTable] = field(default_factory=dict)
     hooks: Hooks = Hooks()
     jobserver: Literal["pipe", "fifo", "none"] = "pipe"
     remove_orphans: bool = False
@@ -159,6 +180,7 @@ class Flow(Struct, frozen=True):
     """Names of variables whose values are not to be seen."""
     log_limit: int = 1 << 30
     """Bytes kept of one task's log."""
+    history: History = History()
     declarations: dict[str, Declaration] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     place: Place = Place("Flowfile")
@@ -247,7 +269,10 @@ class Attempt(Struct, frozen=True):
 
 
 class RunRecord(Struct, frozen=True):
-    """One run in the history. Times in seconds since the epoch; `finished` 0 while it runs or if it died."""
+    """One run in the history. Times in seconds since the epoch; `finished` 0 while it runs or if it died.
+
+    `size` is what its logs and events take, in bytes.
+    """
 
     id: str
     started: float
@@ -261,6 +286,7 @@ class RunRecord(Struct, frozen=True):
     host: str = ""
     commit: str = ""
     counts: dict[str, int] = field(default_factory=dict)
+    size: int = 0
 
 
 class TaskRecord(Struct, frozen=True):

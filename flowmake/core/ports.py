@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Protocol
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from flowmake.core.events import Event
 from flowmake.core.model import Attempt, Check, RunRecord, TaskRecord, Trace
+from flowmake.core.schema_fields import doc
+from flowmake.core.units import seconds
 
 ABSENT = ""
 """The digest of a path where nothing is."""
@@ -42,6 +44,10 @@ class Files(Protocol):
 
     def forget(self, paths: Iterable[str] | None = None) -> None:
         """Drop what is remembered of these paths (of all, if None) within this run: they may have changed."""
+        ...
+
+    def vouch(self, path: str, digest: str) -> None:
+        """Take this for the content digest of the file that is there now: whoever made it has hashed it."""
         ...
 
 
@@ -110,6 +116,11 @@ class Work(Struct, frozen=True):
 
     `argv` for a process, or `call` (`pkg.module:function`) with `args`. `env` is the whole environment.
     `cwd` and `log` are absolute. `console`: inherit the terminal instead of writing the log.
+
+    What follows `root` matters to remote executors only. `fence` names this very attempt, once and for ever;
+    `outputs` are the paths (root-relative) that its command writes to, which carry the fence in their names, so that
+    an attempt given up for lost can write on without harm. `resources` is what the task asks for (`mem` in bytes,
+    `time` in seconds), `timeout` and `grace` (between TERM and KILL) are in seconds from when the command starts.
     """
 
     task: str
@@ -123,6 +134,21 @@ class Work(Struct, frozen=True):
     console: bool = False
     root: str = ""
     """Absolute; `call` modules are imported from here."""
+    run: str = ""
+    fence: str = ""
+    identity: str = ""
+    """Digest of all that the attempt is judged by: two with the same identity would make the same."""
+    outputs: tuple[str, ...] = ()
+    resources: Mapping[str, int] = field(default_factory=dict)
+    timeout: float | None = None
+    grace: float = 10.0
+
+
+class Made(Struct, frozen=True):
+    """An output as it was where it was made: bytes (of all files in a folder) and digest, `ABSENT` if not there."""
+
+    size: int
+    digest: str
 
 
 class Ended(Struct, frozen=True):
@@ -130,6 +156,10 @@ class Ended(Struct, frozen=True):
 
     `error` is a sentence; for a `call` that raised, the exception's last line (the traceback is in the log).
     `seconds` of wall time; `max_rss` in bytes, `cpu_seconds`: 0 where unknown.
+
+    From remote executors: `outputs` as `Work.outputs` came out, with every file in a folder; `host` the machine.
+    `timed_out`: it outlived `Work.timeout`. `lost`: nobody can say how it ended, through no fault of the command, so
+    it may be repeated.
     """
 
     task: str
@@ -139,10 +169,50 @@ class Ended(Struct, frozen=True):
     error: str = ""
     max_rss: int = 0
     cpu_seconds: float = 0.0
+    outputs: Mapping[str, Made] = field(default_factory=dict)
+    host: str = ""
+    timed_out: bool = False
+    lost: bool = False
+
+
+class Traits(Struct, frozen=True):
+    """What must be known of an executor before it is given work.
+
+    `remote`: attempts run where this process, its terminal and its job slots are not; their outputs are fenced and
+    measured where they are made. `capacity`: how many attempts it takes at once, queued ones included, instead of
+    the local limit. `grants`: the resources it counts itself. `latency`: seconds within which what was written
+    there must be seen here.
+    """
+
+    remote: bool = False
+    capacity: int = 0
+    grants: frozenset[str] = frozenset()
+    latency: float = 0.0
+
+
+class Leftover(Struct, frozen=True):
+    """An attempt that a dead run left with a remote executor: queued, running, or ended with nobody to see it."""
+
+    task: str
+    fence: str
+    identity: str
 
 
 class Executor(Protocol):
-    """One way to run tasks. Never blocks but in `close`; knows nothing of graphs, staleness or retries."""
+    """One way to run tasks. Never blocks but in `close`; knows nothing of graphs, staleness or retries.
+
+    Inherit from it: what a local executor has no use for is here already.
+    """
+
+    @property
+    def traits(self) -> Traits:
+        """The same as long as it lives."""
+        return Traits()
+
+    @property
+    def interval(self) -> float | None:
+        """Seconds after which `poll` wants to be called again at the latest; None: `fds` tell when."""
+        return None
 
     def start(self, work: Work) -> int:
         """Begin an attempt; the process id, or 0 where there is none. `poll` tells of a failure to start."""
@@ -160,9 +230,63 @@ class Executor(Protocol):
         """Ask the task's whole process group to end (TERM, or KILL); its end is still reported by `poll`."""
         ...
 
+    def leftovers(self) -> Sequence[Leftover]:
+        """What dead runs of this root left behind. Called once, before any `start`."""
+        return ()
+
+    def resume(self, work: Work) -> None:
+        """Instead of `start`: go on with the leftover that has the fence of this work; `poll` tells of its end."""
+        raise LookupError(f"there is no leftover `{work.fence}`")
+
+    def discard(self, fence: str) -> None:
+        """Stop a leftover that nobody wants any more; nothing is reported of it."""
+        raise LookupError(f"there is no leftover `{fence}`")
+
     def close(self) -> None:
-        """Release everything; whatever still runs is killed."""
+        """Release everything; whatever still runs, and leftovers nobody wanted, are killed."""
         ...
+
+
+class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields of `[executors.NAME]` that every remote executor has; kinds add their own by inheriting."""
+
+    capacity: Annotated[
+        int, Meta(ge=1), doc("How many tasks are with it at once, queued ones included.", example="500")
+    ] = 1000
+    latency_wait: Annotated[
+        float | str,
+        doc(
+            "How long an output may take to be seen here after it was made there.", expects="a duration", example='"1m"'
+        ),
+    ] = 30.0
+
+    def traits(self, grants: Iterable[str]) -> Traits:
+        """Those of a remote executor with these options."""
+        return Traits(True, self.capacity, frozenset(grants), seconds(self.latency_wait))
+
+
+class Site(Struct, frozen=True):
+    """Where an executor works: its `name` in the Flowfile, the `root`, and a folder for its own files.
+
+    `jobs` is `-j`. `folder` (absolute) lies on the same file system as the root's state, and need not exist yet.
+    """
+
+    name: str
+    root: str
+    folder: str
+    jobs: int
+    environ: Mapping[str, str]
+
+
+class ExecutorKind(Struct, frozen=True):
+    """What an entry point of the group `flowmake.executors` names; the entry point's name is the `kind`.
+
+    `options` is the struct that `[executors.NAME]` is checked against and converted to, `kind` left out. `open` may
+    raise `UsageError`: the engine is not there, and what to do about it.
+    """
+
+    options: type[RemoteOptions]
+    open: Callable[[Any, Site], Executor]
 
 
 class Observer(Protocol):

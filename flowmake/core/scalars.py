@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -44,6 +45,11 @@ def amount(value: int | str, place: Place, report: Report) -> int:
     except ValueError:
         report(Problem(f"`{label(place)}` is not an amount: `{value}`", (place,), f"write {units.SIZE_FORMS}"))
         return 0
+
+
+def resource(name: str, value: int | str, place: Place, report: Report) -> int:
+    """An amount of a named resource; `time` is a duration, in whole seconds."""
+    return math.ceil(duration(value, place, report)) if name == "time" else amount(value, place, report)
 
 
 def variables(values: dict[str, str | int], place: Place, report: Report) -> dict[str, str]:

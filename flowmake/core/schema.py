@@ -26,6 +26,18 @@ class IncludeProgram(Struct, forbid_unknown_fields=True):
     ] = ()
 
 
+class HistoryTable(Struct, forbid_unknown_fields=True):
+    """How much is remembered of past runs: of what goes beyond any of these, the oldest. Logs go with their runs."""
+
+    runs: Annotated[Count, doc("The latest so many runs are kept.", example="100")] = 1000
+    age: Annotated[
+        float | str | None, doc("Runs that began longer ago are forgotten.", expects="a duration", example='"90d"')
+    ] = None
+    size: Annotated[
+        int | str, doc("Logs and events of all runs together take no more.", expects="an amount", example='"200M"')
+    ] = "1G"
+
+
 class FlowTable(Struct, forbid_unknown_fields=True):
     """The flow as a whole."""
 
@@ -90,6 +102,15 @@ class FlowTable(Struct, forbid_unknown_fields=True):
             example='"100M"',
         ),
     ] = "1G"
+    history: Annotated[
+        HistoryTable,
+        doc(
+            "How much is remembered of past runs. The latest run is kept in any case, and runs in which the latest "
+            "attempt or success of a task was.",
+            expects="a table like `{ runs = 100 }`",
+            example='{ runs = 100, age = "90d", size = "200M" }',
+        ),
+    ] = field(default_factory=HistoryTable)
 
 
 class HooksTable(Struct, forbid_unknown_fields=True):
@@ -264,7 +285,20 @@ class TaskTable(Struct, forbid_unknown_fields=True):
     allow_failure: Annotated[bool, doc("A failure does not fail the run.", example="true")] = False
     on_success: Annotated[str, doc("Shell command called when the task succeeded.", example='"touch done"')] = ""
     on_failure: Annotated[str, doc("Shell command called when the task failed.", example='"touch failed"')] = ""
-    executor: Annotated[str, doc("Where it runs.", example='"local"')] = "local"
+    executor: Annotated[
+        str,
+        doc(
+            "Where it runs: `local`, a table of `[executors]` or a kind of executor. Absent: where `--executor` says, "
+            "or locally. What says `local` stays here whatever `--executor` says.",
+            example='"slurm"',
+        ),
+    ] = ""
+
+
+class ExecutorOptions(Struct):
+    """What every `[executors.NAME]` holds; each kind has options besides (see [executors](executors.md))."""
+
+    kind: Annotated[str, doc("What runs the tasks: `slurm`, or what a plug-in brings.", example='"slurm"')]
 
 
 Params = Annotated[
@@ -285,6 +319,23 @@ Resources = Annotated[
         "unless said.",
         expects="a table of amounts",
         example='{ gpu = 2, mem = "16G" }',
+    ),
+]
+Executors = Annotated[
+    dict[
+        Name,
+        Annotated[
+            dict[str, Any],
+            Meta(
+                extra={"options": ExecutorOptions, "expects": "a table"},
+                extra_json_schema={"required": ["kind"], "properties": {"kind": {"type": "string"}}},
+            ),
+        ],
+    ],
+    doc(
+        "Executors besides `local`, each a table `[executors.NAME]` with its `kind` and the options of that kind.",
+        expects="a table of tables",
+        example='{ big = { kind = "slurm", partition = "long" } }',
     ),
 ]
 Tasks = Annotated[dict[Name, TaskTable], doc("The tasks, each a table `[tasks.NAME]`.", expects="a table of tasks")]
@@ -308,6 +359,7 @@ class FlowfileTable(Struct, forbid_unknown_fields=True):
     ] = field(default_factory=TaskTable)
     pools: Pools = {}
     resources: Resources = {}
+    executors: Executors = {}
     hooks: Annotated[HooksTable, doc("Commands called at the end of a run.", expects="a table")] = field(
         default_factory=HooksTable
     )

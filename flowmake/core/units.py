@@ -30,6 +30,11 @@ def seconds(value: float | str) -> float:
     return float(value)
 
 
+def resource(name: str, value: int | str) -> int:
+    """How much of a named resource: `time` is a duration in whole seconds, all else an amount. Raises `ValueError`."""
+    return math.ceil(seconds(value)) if name == "time" else amount(value)
+
+
 def amount(value: int | str) -> int:
     """An amount of a resource: an integer as it is, or a size in bytes.
 

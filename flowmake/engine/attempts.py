@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, field, structs
 
+from flowmake.core import fingerprint
 from flowmake.core.depfile import parse_depfile
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Event, Notice, TaskFinished, TaskRetrying, TaskStarted, TaskStatus
 from flowmake.core.evidence import Evidence
 from flowmake.core.model import Attempt, LastStatus, Retry, Task, TaskRecord, Trace
 from flowmake.core.patterns import normalise
-from flowmake.core.ports import Clock, Ended, Executor, Store, Work
+from flowmake.core.placement import LOCAL, executor_of, local_executor_of
+from flowmake.core.ports import ABSENT, Clock, Ended, Executor, Store, Traits, Work
 from flowmake.core.secrets import Secrets
 from flowmake.core.staleness import Facts, Stale
 from flowmake.core.text import safe_text
+from flowmake.engine.fences import Fence, Fences
 from flowmake.engine.outputs import Outputs
 from flowmake.engine.states import State
 from flowmake.world.logs import KeptLogs
 
 TAIL_BYTES = 16_384
 TAIL_LINES = 20
+LOST_ATTEMPTS = 3
+"""How often an attempt that an executor lost is repeated without counting among the task's own `retries`."""
 
 
 class Session(Struct, frozen=True):
     """What all attempts of a run share.
 
-    `environ` is the base environment of commands, `log_of` tells where a task's log goes, `begin` is called once,
-    before the first attempt. `secrets` learns those that templates bring up; `logs` looks after the logs.
+    `environ` is the base environment of commands, `served` what those of this machine get besides. `log_of` tells
+    where a task's log goes, `begin` is called once, before the first attempt. `secrets` learns those that templates
+    bring up; `logs` looks after the logs.
     """
 
     run: str
@@ -45,6 +52,17 @@ class Session(Struct, frozen=True):
     begin: Callable[[], None]
     secrets: Secrets = field(default_factory=Secrets)
     logs: KeptLogs = field(default_factory=lambda: KeptLogs(1 << 30))
+    served: Mapping[str, str] = field(default_factory=dict)
+    grace: float = 10.0
+
+    @property
+    def lanes(self) -> dict[str, int]:
+        """How much the remote executors take at once."""
+        traits = {name: executor.traits for name, executor in self.executors.items()}
+        return {name: each.capacity for name, each in traits.items() if each.remote}
+
+
+NO_FENCE = Fence("")
 
 
 class Running(Struct):
@@ -64,6 +82,8 @@ class Running(Struct):
     timed_out: bool = False
     stopped: bool = False
     launch_error: str = ""
+    fence: Fence = NO_FENCE
+    lost_before: int = 0
 
 
 class Result(Struct, frozen=True):
@@ -83,22 +103,33 @@ class Attempts:
         self._evidence = evidence
         self._jitter = jitter
         self._begun = False
+        self._fences = Fences(session.run, session.executors)
+        self._lost: Counter[str] = Counter()
 
     # -- beginning ---------------------------------------------------------------------------------------------
+
+    def place(self, task: Task) -> tuple[str, Traits]:
+        """The executor that a task goes to, and what must be known of it."""
+        name = executor_of(task.declared, self._session.default_executor)
+        name = local_executor_of(task.declared) if name == LOCAL else name
+        return name, self._session.executors[name].traits
 
     def prepare(self, task: Task, number: int, facts: Facts, verdict: Stale, cpu: int) -> Running:
         """Everything before the start, marked as running in the store (not yet flushed)."""
         session = self._session
         self._begin_books()
-        outputs = Outputs(session.root, task, self._evidence.files.glob)
-        executor = session.executors[_executor_name(task, session.default_executor)]
+        name, traits = self.place(task)
+        fence = self._fence(name, task, facts) if traits.remote else NO_FENCE
+        outputs = Outputs(session.root, task, self._evidence.files.glob, fence.name)
+        executor = session.executors[name]
         on_terminal = task.declared.console and task.declared.kind != "call"
         log = "" if on_terminal else session.log_of(task.name)
         running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
+        running.fence, running.lost_before = fence, self._lost[task.name]
         foreign: tuple[str, ...] = ()
         try:
-            foreign = self._prepare_outputs(task, outputs)
-            if path := self._depfile(running):
+            foreign = self._prepare_outputs(running)
+            if (path := self._depfile(running)) and not fence.resumed:
                 outputs.remove_depfile(path)
             running.work = self._work(running, cpu)
         except OSError as error:
@@ -107,6 +138,10 @@ class Attempts:
             running.launch_error = error.message
         session.store.begin_task(Attempt(task.name, "running", session.run, running.started, foreign=foreign))
         return running
+
+    def _fence(self, executor: str, task: Task, facts: Facts) -> Fence:
+        assert facts.recipe is not None
+        return self._fences.take(executor, task.name, fingerprint.identity(facts.recipe, facts.inputs))
 
     def _begin_books(self) -> None:
         if not self._begun:
@@ -123,12 +158,15 @@ class Attempts:
         attempt = Attempt(name, "failed", session.run, now) if last is None or last.status != "running" else last
         session.store.end_task(attempt, TaskRecord(session.run, name, "failed", 0, now, 0.0), None)
 
-    def _prepare_outputs(self, task: Task, outputs: Outputs) -> tuple[str, ...]:
+    def _prepare_outputs(self, running: Running) -> tuple[str, ...]:
         """Make everything ready for an attempt; the files under its output globs that are not its own."""
+        task, outputs = running.task, running.outputs
         last, trace = self._evidence.attempt(task.name), self._evidence.trace(task.name)
         if last is not None and last.status == "running" and last.run != self._session.run:
             outputs.remove_unfinished(last.foreign)
-        outputs.prepare(trace.outputs if trace is not None else ())
+        if running.fence.name and not running.fence.resumed and last is not None and last.status != "succeeded":
+            outputs.sweep()
+        outputs.prepare(trace.outputs if trace is not None else (), resumed=running.fence.resumed)
         return tuple(outputs.matches())
 
     def _work(self, running: Running, cpu: int) -> Work:
@@ -143,6 +181,7 @@ class Attempts:
         session.secrets.learn(recipe.environment[name] for name in hidden if name in recipe.environment)
         environ = {
             **session.environ,
+            **({} if running.fence.name else session.served),
             **recipe.environment,
             "FLOWMAKE_TASK": task.name,
             "FLOWMAKE_RUN_ID": session.run,
@@ -161,13 +200,31 @@ class Attempts:
             args=recipe.args,
             console=task.declared.console,
             root=session.root,
+            **(self._elsewhere(running, staged) if running.fence.name else {}),
         )
+
+    def _elsewhere(self, running: Running, staged: Mapping[str, str]) -> dict[str, Any]:
+        """What an attempt needs to know that is made on another machine."""
+        recipe, task = running.facts.recipe, running.task
+        assert recipe is not None
+        return {
+            "run": self._session.run,
+            "fence": running.fence.name,
+            "identity": fingerprint.identity(recipe, running.facts.inputs),
+            "outputs": tuple(staged.values()),
+            "resources": task.resources,
+            "timeout": task.declared.timeout,
+            "grace": self._session.grace,
+        }
 
     def launch(self, running: Running) -> bool:
         """Start what was prepared; False if it could not be, which `finish` then reports."""
         if running.work is None:
             return False
-        if running.work.console:
+        if running.fence.resumed:
+            self._announce_start(running, 0)
+            running.executor.resume(running.work)
+        elif running.work.console:
             # Whoever draws on the terminal must have stepped aside before the command writes to it.
             self._announce_start(running, 0)
             running.executor.start(running.work)
@@ -201,10 +258,13 @@ class Attempts:
         running.ended = self._session.clock.now()
         self._session.logs.end(running.log)
         self._evidence.changed([*self._evidence.output_paths(running.task), *running.outputs.made()])
+        running.timed_out |= ended.timed_out
+        if running.fence.name and ended.seconds:
+            running.started = running.ended - ended.seconds  # what it waited in a queue is none of its own time
         message = running.launch_error or ended.error or self._failure(running, ended)
         trace: Trace | None = None
         if not message:
-            trace, message = self._accept(running)
+            trace, message = self._accept(running, ended)
         self._evidence.changed(self._evidence.output_paths(running.task))
         if trace is not None:
             return self._succeeded(running, ended, trace)
@@ -226,14 +286,15 @@ class Attempts:
             return f"it made a directory `{folders[0]}`, declared as a file; write `{folders[0]}/` in `outputs`"
         return ""
 
-    def _accept(self, running: Running) -> tuple[Trace | None, str]:
+    def _accept(self, running: Running, ended: Ended) -> tuple[Trace | None, str]:
         """Put staged outputs in place and digest everything; a trace, or why there is none."""
         name = running.task.name
         try:
             discovered = self._read_depfile(running)
             running.outputs.publish()
             made = running.outputs.made()
-            trace, edited = self._evidence.settle(name, running.facts, made, discovered, running.started)
+            vouched = _vouched(running.outputs.staged(), ended)
+            trace, edited = self._evidence.settle(name, running.facts, made, discovered, running.started, vouched)
         except OSError as error:
             return None, f"cannot take over the outputs: {error.strerror}: {error.filename}"
         except (FlowmakeError, ValueError) as error:
@@ -260,6 +321,8 @@ class Attempts:
                 data = file.read()
         except FileNotFoundError:
             raise FileNotFoundError(2, "the depfile was not written", path) from None
+        if running.fence.name:
+            running.outputs.remove_depfile(path)  # it bears the name of this attempt, and nobody else will look for it
         return self._new_inputs(running, parse_depfile(data))
 
     def _new_inputs(self, running: Running, paths: Sequence[str]) -> list[str]:
@@ -318,9 +381,15 @@ class Attempts:
 
     def _retry_delay(self, running: Running, ended: Ended) -> float | None:
         retry = running.task.declared.retries
-        if running.stopped or running.number > retry.attempts or not _is_retryable(retry, running, ended):
+        if running.stopped:
             return None
-        delay = min(retry.delay * retry.backoff ** (running.number - 1), retry.max_delay)
+        if ended.lost and running.lost_before < LOST_ATTEMPTS:
+            self._lost[running.task.name] += 1
+            return 0.0
+        number = running.number - running.lost_before
+        if number > retry.attempts or not _is_retryable(retry, running, ended):
+            return None
+        delay = min(retry.delay * retry.backoff ** (number - 1), retry.max_delay)
         return delay * (0.5 + self._jitter() / 2) if retry.jitter else delay
 
     def _record(self, running: Running, ended: Ended, status: LastStatus, trace: Trace | None) -> None:
@@ -376,10 +445,14 @@ class Attempts:
         self._session.emit(Notice(time=now, run=self._session.run, text=text, level="warning", task=task))
 
 
-def _executor_name(task: Task, override: str) -> str:
-    """Locally, calls have an executor of their own kind."""
-    name = override or task.declared.executor
-    return "call" if name == "local" and task.declared.kind == "call" else name
+def _vouched(staged: Mapping[str, str], ended: Ended) -> dict[str, str]:
+    """The digests of files by where they are now that they are published; those in folders lie in what was renamed."""
+    found: dict[str, str] = {}
+    for final, stage in staged.items():
+        for path, made in ended.outputs.items() if final.endswith("/") else ((stage, ended.outputs.get(stage)),):
+            if made is not None and made.digest != ABSENT and path.startswith(stage) and not path.endswith("/"):
+                found[final + path[len(stage) :]] = made.digest
+    return found
 
 
 def _is_retryable(retry: Retry, running: Running, ended: Ended) -> bool:

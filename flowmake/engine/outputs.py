@@ -15,29 +15,38 @@ Signature = tuple[int, int, int]
 """size, mtime_ns, ctime_ns. The inode is none of it: on some file systems it changes by itself."""
 
 STAGED = ".flowmake-staged."
-_LONGEST = 230
+FENCED = ".flowmake-fenced."
+_LONGEST = 190
 DETOUR = "a link leads it out of the root"
 
 
 class Outputs:
-    """The declared outputs of one task around one attempt; `root` is absolute, `glob` finds files below it."""
+    """The declared outputs of one task around one attempt; `root` is absolute, `glob` finds files below it.
 
-    def __init__(self, root: str, task: Task, glob: Callable[[str], list[str]]) -> None:
+    `fence` names an attempt that is made elsewhere: everything is staged, under names that no other attempt has.
+    """
+
+    def __init__(self, root: str, task: Task, glob: Callable[[str], list[str]], fence: str = "") -> None:
         self._root = root
         self._outputs = task.outputs
-        self._atomic = task.declared.atomic
+        self._atomic = task.declared.atomic or bool(fence)
+        self._prefix = f"{FENCED}{fence}." if fence else STAGED
         self._glob = glob
         self._before: dict[str, Signature] | None = None
 
     def path(self, path: str) -> str:
         return os.path.join(self._root, path)
 
-    def prepare(self, made_before: Collection[str] = ()) -> None:
+    def prepare(self, made_before: Collection[str] = (), *, resumed: bool = False) -> None:
         """Make parent folders, empty what is to be emptied, note what is there. Raises `OSError`.
 
         `made_before` are the paths made by the last success: those that match an output glob are removed, or
-        the glob would take what this attempt no longer makes for its result.
+        the glob would take what this attempt no longer makes for its result. An attempt that is `resumed` has begun
+        to write, and keeps what it has written.
         """
+        if resumed:
+            self._before = dict(self._signatures())
+            return
         for output in self._outputs:
             self._make_folders(output)
             if output.clean and output.path.endswith("/"):
@@ -62,6 +71,15 @@ class Outputs:
         """All that matches the output globs now."""
         return [path for output in self._outputs if output.kind == "glob" for path in self._glob(output.path)]
 
+    def sweep(self) -> None:
+        """Remove what attempts that were given up for lost have staged since. Raises `OSError`."""
+        for output in self._outputs:
+            folder, _, name = output.path.rstrip("/").rpartition("/")
+            for entry in _entries(self.path(folder)) if output.kind == "path" else ():
+                fence, _, rest = entry.name.removeprefix(FENCED).partition(".")
+                if entry.name == f"{FENCED}{fence}.{rest}" and rest == _shortened(name):
+                    remove(entry.path)
+
     def _remove(self, paths: Iterable[str]) -> None:
         for path in paths:
             if is_inside(path) and not is_detour(self._root, path):
@@ -78,10 +96,10 @@ class Outputs:
             os.makedirs(os.path.dirname(self.path(folder)), exist_ok=True)
 
     def staged(self) -> dict[str, str]:
-        """Final path → where the command writes instead; empty unless `atomic`."""
+        """Final path → where the command writes instead; empty unless `atomic` or fenced."""
         if not self._atomic:
             return {}
-        return {output.path: _staging(output.path) for output in self._outputs if output.kind == "path"}
+        return {output.path: _staging(output.path, self._prefix) for output in self._outputs if output.kind == "path"}
 
     def remove_depfile(self, path: str) -> None:
         """Remove the depfile of the last attempt; nothing else that may be at its place. Raises `OSError`."""
@@ -188,11 +206,11 @@ def _files_below(folder: str) -> Iterator[str]:
         yield from (p for name in folders if os.path.islink(p := os.path.join(parent, name)))
 
 
-def _staging(path: str) -> str:
+def _staging(path: str, prefix: str) -> str:
     """Beside the final path, so that renaming is atomic; the suffix is kept, since some programs go by it."""
     slash = "/" if path.endswith("/") else ""
     folder, _, name = path.rstrip("/").rpartition("/")
-    staged = STAGED + _shortened(name) + slash
+    staged = prefix + _shortened(name) + slash
     return f"{folder}/{staged}" if folder else staged
 
 
@@ -202,6 +220,13 @@ def _shortened(name: str) -> str:
     if len(data) <= _LONGEST:
         return name
     return blake2b(data, digest_size=8).hexdigest() + data[-_LONGEST // 2 :].decode("utf-8", "ignore")
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_folder(path: str) -> bool:

@@ -11,9 +11,11 @@ from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Notice, TaskFinished, TaskJudged, TasksFound, TaskStatus
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
+from flowmake.core.model import COMMON
 from flowmake.core.plan import Demand
 from flowmake.core.ports import Ended, Executor
 from flowmake.core.staleness import Facts, Stale, judge
+from flowmake.engine.arrivals import Arrivals
 from flowmake.engine.attempts import Attempts, Result, Running, Session
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Outcome, Policy, Signals, Slots
@@ -21,6 +23,9 @@ from flowmake.engine.schedule import Schedule
 from flowmake.engine.states import GOOD, SETTLED, State
 from flowmake.engine.temps import Temps
 from flowmake.engine.timers import Timers
+
+BATCH = 200
+"""How many attempts are prepared before anything else is looked at again."""
 
 
 class _Retry(Struct, frozen=True):
@@ -66,6 +71,8 @@ class Scheduler:
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
         self._timers = Timers(session.clock)
+        self._arrivals = Arrivals(session.root, session.clock)
+        self._starts_more = False
         self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
         self._temps = Temps(evidence, session.root, session.store.flush)
@@ -79,12 +86,9 @@ class Scheduler:
 
     def prepare(self) -> int:
         """Find out what the demand needs; how many tasks that is, as far as known."""
-        demand = self._demand
-        self._schedule.add(demand.targets if demand.within is None else demand.within)
+        self._schedule.add(self._demand.targets)
         self._schedule.rank()
-        if demand.fresh:
-            self._counts["fresh"] = demand.fresh
-        return demand.fresh + sum(not self._graph.tasks[name].is_group for name in self._schedule.states)
+        return sum(not self._graph.tasks[name].is_group for name in self._schedule.states)
 
     def run(self) -> Outcome:
         """Bring what was prepared up to date, or as far as failures allow."""
@@ -110,18 +114,20 @@ class Scheduler:
         return self._outcome()
 
     def _wait(self) -> None:
-        if self._schedule.due:
+        if self._schedule.due or self._starts_more:
             return
         clock = self._session.clock
         fds = [fd for executor in self._executors() for fd in executor.fds()]
-        clock.wait([*fds, *self._slots.fds()], self._timers.until_next(self._policy.tick))
+        intervals = [self._policy.tick, self._arrivals.interval, *(executor.interval for executor in self._executors())]
+        tick = min(each for each in intervals if each is not None)
+        clock.wait([*fds, *self._slots.fds()], self._timers.until_next(tick))
 
     def _executors(self) -> Iterable[Executor]:
         return self._session.executors.values()
 
     def _collect(self) -> None:
         for executor in self._executors():
-            for ended in executor.poll():
+            for ended in self._arrivals.sift(executor.poll(), executor.traits.latency):
                 running, claim = self._running.pop(ended.task)
                 self._give_back(claim)
                 self._finish(running, claim, ended)
@@ -132,7 +138,7 @@ class Scheduler:
         if self._demand.only and not self._graph.tasks[name].is_group:
             return ()
         self._evidence.discover(name, ready=False)
-        return self._demand.concerned(self._graph.upstream(name))
+        return self._graph.upstream(name)
 
     def _estimate(self, name: str) -> float:
         trace = self._evidence.trace(name)
@@ -172,7 +178,7 @@ class Scheduler:
         return [other for other in self._upstream_names(name) if self._schedule.states[other] not in SETTLED]
 
     def _waits_for_more(self, name: str) -> bool:
-        new = self._demand.concerned(self._evidence.discover(name, ready=True))
+        new = self._evidence.discover(name, ready=True)
         before = len(self._schedule.states)
         waits = bool(new) and self._schedule.wait_for(name, new)
         if found := len(self._schedule.states) - before:
@@ -190,7 +196,7 @@ class Scheduler:
     def _upstream_names(self, name: str) -> Iterable[str]:
         if self._demand.only and not self._graph.tasks[name].is_group:
             return ()
-        return self._demand.concerned(self._graph.upstream(name))
+        return self._graph.upstream(name)
 
     def _may_fail(self, name: str) -> bool:
         failed = self._schedule.states[name] in (State.FAILED, State.TIMED_OUT)
@@ -213,7 +219,15 @@ class Scheduler:
             return
         declared = task.declared
         resources = {key: int(value) for key, value in task.resources.items()}
-        claim = self._limits.claim(name, task.pool, resources, console=declared.console)
+        lane, traits = self._attempts.place(task)
+        claim = self._limits.claim(
+            name,
+            task.pool,
+            resources,
+            console=declared.console,
+            lane=lane if traits.remote else "",
+            granted=traits.grants | (COMMON - self._graph.flow.resources.keys()),
+        )
         self._session.emit(
             TaskJudged(
                 time=self._now(),
@@ -250,14 +264,18 @@ class Scheduler:
     def _start_ready(self) -> None:
         """Prepare all that fits, make their marks durable in one transaction, then start them."""
         batch: list[tuple[Running, Claim]] = []
+        self._starts_more = False
         while not self._stopping and not self._limits.full:
+            if len(batch) == BATCH:
+                self._starts_more = True
+                break
             taken = self._schedule.take(self._limits.fits)
             if taken is None:
                 break
             name, claim = taken
             if not self._is_confirmed(name):
                 continue
-            if not self._slots.acquire(max(claim.cpu, 1)):
+            if not self._slots.acquire(claim.slots):
                 self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
                 break
             facts, verdict = self._facts.pop(name)
@@ -282,12 +300,12 @@ class Scheduler:
             return
         self._running[name] = (running, claim)
         timeout = running.task.declared.timeout
-        if timeout is not None:
+        if timeout is not None and not running.executor.traits.remote:
             self._timers.after(timeout, lambda: self._time_out(running))
 
     def _give_back(self, claim: Claim) -> None:
         self._limits.give_back(claim)
-        self._slots.release(max(claim.cpu, 1))
+        self._slots.release(claim.slots)
 
     def _is_confirmed(self, name: str) -> bool:
         question = self._graph.tasks[name].confirm

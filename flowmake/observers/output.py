@@ -61,6 +61,9 @@ class Lines:
 
     def style(self, text: str, *names: str) -> str:
         """The text in colour, where the stream has colours. What it means must not depend on it."""
-        if not self._color or not text:
-            return text
-        return f"\x1b[{';'.join(_CODES[name] for name in names)}m{text}\x1b[0m"
+        return styled(text, *names) if self._color else text
+
+
+def styled(text: str, *names: str) -> str:
+    """The text with the codes for these styles around it."""
+    return f"\x1b[{';'.join(_CODES[name] for name in names)}m{text}\x1b[0m" if text and names else text

@@ -1,32 +1,23 @@
-"""A picture as Graphviz DOT, and as the images its `dot` makes of that. Unaware of graphs, plans and verdicts."""
+"""A picture as Graphviz DOT. Unaware of graphs, plans and verdicts, and of the programs that draw it."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections import Counter
-from itertools import pairwise
+from collections.abc import Iterator
+from html import escape
 from typing import TYPE_CHECKING
 
-from flowmake.core.errors import FlowmakeError, MissingTool, StateError, UsageError
 from flowmake.core.text import cut_middle, safe_line, safe_text
-from flowmake.views.picture import STATUSES, Node, Picture, Status, counts_text
+from flowmake.views.picture import SIGNS, STATUSES, Node, Picture, Status, counts_text
 
 if TYPE_CHECKING:
     from graphviz import Digraph  # type: ignore[import-untyped]
-
-IMAGES = ("svg", "png", "pdf")
-TEXTS = ("dot", "gv")
-FALLBACK = "graphviz-pure"
-"""A program from PyPI that takes the arguments of `dot`; it cannot write PDF."""
 
 _MANY = 2_000
 """Edges; beyond, Graphviz is told to settle for a layout that takes seconds instead of minutes."""
 
 _LABEL_WIDTH = 48
 _TOOLTIP_LENGTH = 2_000
+_PATHS = 20
 
 _STYLES: dict[Status, dict[str, str]] = {
     "fresh": {"style": "filled,rounded", "fillcolor": "#e6f4ea", "color": "#3c7a4e"},
@@ -44,13 +35,13 @@ _KINDS: dict[str, dict[str, str]] = {
 }
 
 
-def source(picture: Picture, *, rankdir: str = "LR", legend: bool = True) -> str:
-    """The DOT text. `rankdir` as in Graphviz: `LR` (upstream at the left), `TB`, …; the legend shows what occurs."""
+def source(picture: Picture, *, rankdir: str = "LR") -> str:
+    """The DOT text, with a legend of what occurs. `rankdir` as in Graphviz: `LR` (upstream at the left), `TB`, …"""
     from graphviz import Digraph
 
     dot = Digraph(name="flowmake", comment=safe_line(picture.title))
     dot.attr("graph", rankdir=rankdir, ranksep="0.6", nodesep="0.25", fontname="Helvetica", fontsize="11")
-    dot.attr("graph", compound="true", newrank="true", label=_escaped(safe_line(picture.title)), labelloc="t")
+    dot.attr("graph", compound="true", newrank="true", label=_heading(picture), labelloc="t", labeljust="l")
     dot.attr("node", fontname="Helvetica", fontsize="11", margin="0.12,0.06", height="0.35")
     dot.attr("edge", color="#555555", arrowsize="0.7")
     if len(picture.edges) > _MANY:
@@ -60,62 +51,7 @@ def source(picture: Picture, *, rankdir: str = "LR", legend: bool = True) -> str
     for edge in picture.edges:
         style = {"style": "dashed", "arrowhead": "empty", "tooltip": "order only"} if edge.kind == "order" else {}
         dot.edge(ids[edge.tail], ids[edge.head], **style)
-    if legend:
-        _add_legend(dot, picture)
     return str(dot.source)
-
-
-def write(text: str, path: str) -> None:
-    """Draw DOT `text` into a file, the format chosen by its ending; never leaves half a file.
-
-    Raises `UsageError` for an unknown ending, `MissingTool` where no program can draw it, `StateError`.
-    """
-    ending = os.path.splitext(path)[1].lower().lstrip(".")
-    if ending not in (*IMAGES, *TEXTS):
-        raise UsageError(
-            f"cannot draw `{safe_line(path)}`: the format `{ending}` is not known"
-            if ending
-            else f"cannot draw `{safe_line(path)}`: it has no ending to tell the format by",
-            "known endings are `.svg`, `.png`, `.pdf`, `.dot` and `.gv`",
-        )
-    _replace(path, text.encode() if ending in TEXTS else image(text, ending))
-
-
-def image(text: str, form: str) -> bytes:
-    """DOT `text` drawn as `svg`, `png` or `pdf`. Raises `MissingTool`, or `FlowmakeError` if the program fails."""
-    program = find_program(form)
-    try:
-        done = subprocess.run([program, f"-T{form}"], input=text.encode(), capture_output=True, check=False)
-    except OSError as error:
-        raise MissingTool(f"cannot start `{program}`: {error.strerror}", _install_hint(form)) from error
-    if done.returncode or not done.stdout:
-        said = safe_text(done.stderr).strip() or f"exit code {done.returncode}"
-        raise FlowmakeError(f"`{os.path.basename(program)}` could not draw the graph: {said}")
-    return done.stdout
-
-
-def find_program(form: str) -> str:
-    """The program to draw with: `dot`, else `graphviz-pure` where it knows the format. Raises `MissingTool`."""
-    found = _which("dot") or (None if form == "pdf" else _which(FALLBACK))
-    if found is None:
-        message = f"drawing `{form}` needs the program `dot` of Graphviz, which is not installed"
-        raise MissingTool(message, _install_hint(form))
-    return found
-
-
-def _which(name: str) -> str | None:
-    """A program on the path, or beside this Python, whose environment may not be activated."""
-    return shutil.which(name) or shutil.which(name, path=os.path.dirname(sys.executable))
-
-
-def _install_hint(form: str) -> str:
-    if form == "pdf":
-        drawn = f"`-o FILE.svg` and `.png` work with the `{FALLBACK}` that is installed, " if _which(FALLBACK) else ""
-        return f"`apt install graphviz` brings it; {drawn}`-o FILE.dot` and `--format mermaid|text|json` without either"
-    return (
-        f"`apt install graphviz` brings it, or `pip install {FALLBACK}` a replacement; "
-        "`-o FILE.dot` and `--format mermaid|text|json` work without either"
-    )
 
 
 def _add_nodes(dot: Digraph, picture: Picture, ids: dict[tuple[bool, str], str]) -> None:
@@ -141,11 +77,13 @@ def _attributes(node: Node) -> dict[str, str]:
         if node.kind == "foreach":
             attributes |= {"shape": shape, "style": attributes["style"].replace(",rounded", "")}
             attributes["penwidth"] = "2" if attributes.pop("peripheries", "") else attributes.get("penwidth", "1")
-    return attributes | {"label": _escaped("\n".join(_label(node))), "tooltip": _escaped(_tooltip(node))}
+    attributes |= {"label": _escaped("\n".join(_label(node))), "tooltip": _escaped(_tooltip(node))}
+    return attributes | ({"URL": _escaped(node.link), "target": "_top"} if node.link else {})
 
 
 def _label(node: Node) -> list[str]:
-    lines = [cut_middle(safe_line(node.name), _LABEL_WIDTH)]
+    sign = SIGNS[node.status] if node.kind != "file" else ""
+    lines = [f"{sign} {cut_middle(safe_line(node.name), _LABEL_WIDTH)}".lstrip()]
     if node.kind == "foreach":
         lines.append(counts_text(node))
     elif node.kind == "file" and len(node.outputs) > 1:
@@ -155,24 +93,46 @@ def _label(node: Node) -> list[str]:
 
 def _tooltip(node: Node) -> str:
     if node.kind == "file":
-        return "\n".join(safe_line(path) for path in node.outputs[:20])
+        more = [f"and {len(node.outputs) - _PATHS} more"] if len(node.outputs) > _PATHS else []
+        return "\n".join([*map(safe_line, node.outputs[:_PATHS]), *more])
     status = "" if node.status == "unknown" else node.status
     parts = [safe_line(node.name) + (f": {status}" if status else ""), safe_text(node.description)]
     return "\n".join(part for part in (*parts, safe_text(node.command)) if part)[:_TOOLTIP_LENGTH]
 
 
-def _add_legend(dot: Digraph, picture: Picture) -> None:
-    statuses = Counter(status for node in picture.nodes if node.kind != "file" for status in node.counts)
-    shown = [status for status in reversed(STATUSES) if status != "unknown" and statuses[status]]
-    if not shown:
-        return
-    with dot.subgraph(name="cluster_legend") as box:
-        box.attr(label="legend", fontsize="9", color="#cccccc", style="rounded", labeljust="l")
-        for status in shown:
-            look = {"shape": "box", "fontsize": "9", "height": "0.25", "margin": "0.08,0.03"} | _STYLES[status]
-            box.node(f"legend {status}", label=status, **look)
-        for left, right in pairwise(shown):
-            box.edge(f"legend {left}", f"legend {right}", style="invis")
+def _heading(picture: Picture) -> str:
+    """Title and legend as a label of the whole graph, which takes no room from its ranks; empty without either."""
+    title = [f'<FONT POINT-SIZE="14"><B>{_in_html(picture.title)}</B></FONT>'] if picture.title else []
+    cells = "\n".join(f"<TD>{part}</TD>" for part in (*title, *_legend(picture)))
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="6"><TR>\n{cells}\n</TR></TABLE>>' if cells else ""
+
+
+def _in_html(text: str) -> str:
+    """In tables, too, Graphviz takes a backslash for the beginning of something else, and stumbles over `]`."""
+    return escape(safe_line(text)).replace("\\", "\\\\").replace("]", "&#93;")
+
+
+def _legend(picture: Picture) -> Iterator[str]:
+    """What statuses look like, and what is not plain from its shape, as far as it occurs."""
+    occurring = {status for node in picture.nodes if node.kind != "file" for status in node.counts}
+    for status in reversed(STATUSES):
+        if status in occurring and status != "unknown":
+            yield _swatch(status)
+    if any(edge.kind == "order" for edge in picture.edges):
+        yield "dashed arrow: order only"
+
+
+def _swatch(status: Status) -> str:
+    """As near to how a node looks as a table can come."""
+    look = _STYLES[status]
+    style = ",".join(part for part in look["style"].split(",") if part in ("rounded", "dashed"))
+    color = f'COLOR="{look["color"]}" STYLE="{style or "solid"}" CELLBORDER="0" CELLSPACING="0"'
+    border = look.get("penwidth", "1")
+    text = f"<TR><TD>{f'{SIGNS[status]} {status}'.strip()}</TD></TR>"
+    table = f'<TABLE BORDER="{border}" BGCOLOR="{look["fillcolor"]}" CELLPADDING="3" {color}>{text}</TABLE>'
+    if "peripheries" in look:
+        return f'<TABLE BORDER="1" CELLPADDING="2" {color}><TR><TD>{table}</TD></TR></TABLE>'
+    return table
 
 
 def _ids(picture: Picture) -> dict[tuple[bool, str], str]:
@@ -190,13 +150,3 @@ def _escaped(text: str) -> str:
 
     shown: str = escape(text.replace("&", "&amp;"))
     return shown
-
-
-def _replace(path: str, data: bytes) -> None:
-    partial = f"{path}.partial"
-    try:
-        with open(partial, "wb") as file:
-            file.write(data)
-        os.replace(partial, path)
-    except OSError as error:
-        raise StateError(f"cannot write `{safe_line(path)}`: {error.strerror}") from error

@@ -32,6 +32,9 @@ def _lines(picture: Picture, direction: str) -> Iterator[str]:
     yield from _nodes(picture, ids)
     for edge in picture.edges:
         yield f"    {ids[edge.tail]} {'-.->' if edge.kind == 'order' else '-->'} {ids[edge.head]}"
+    for node in picture.nodes:
+        if node.link:
+            yield f"    click {ids[node.key]} href {_quoted(node.link)}"
     for status in STATUSES:
         having = [ids[node.key] for node in picture.nodes if node.kind != "file" and node.status == status]
         if having and status in _CLASSES:

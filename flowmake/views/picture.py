@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Literal, Protocol
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
@@ -19,6 +20,16 @@ ClusterBy = Literal["", "include", "tag"]
 
 STATUSES: tuple[Status, ...] = ("failed", "running", "stale", "waiting", "fresh", "unknown")
 """The most notable first: what a collapsed node is shown as."""
+
+SIGNS: dict[Status, str] = {
+    "failed": "\u00d7",
+    "running": "►",
+    "stale": "●",
+    "waiting": "○",
+    "fresh": "",
+    "unknown": "",
+}
+"""So that a picture needs no colours to be read; of what every font has, as some programs that draw bring their own."""
 
 
 class GraphLike(Protocol):
@@ -37,7 +48,8 @@ class Node(Struct, frozen=True):
     """One thing drawn. `name` is the task's, or the path of a file (`name` and `is file` together are unique).
 
     `tasks` are the concrete tasks it stands for, `counts` how many of them have which status; `expandable` says that
-    the instances of a fan-out are not known yet. `cluster` names the box it is drawn in, empty for none.
+    the instances of a fan-out are not known yet. `cluster` names the box it is drawn in, `link` is where a click leads;
+    both may be empty.
     """
 
     name: str
@@ -49,6 +61,7 @@ class Node(Struct, frozen=True):
     command: str = ""
     description: str = ""
     cluster: str = ""
+    link: str = ""
     expandable: bool = False
 
     @property
@@ -74,12 +87,17 @@ class Picture(Struct, frozen=True):
 
 
 class Options(Struct, frozen=True):
-    """What to draw: every instance of a fan-out (`expand`), file nodes (`files`), boxes by included file or tag."""
+    """What to draw: every instance of a fan-out (`expand`), file nodes (`files`), boxes by included file or tag.
+
+    `link` makes each task a link to this address, with `{task}` standing for its name; without that, to its place in a
+    report at this address.
+    """
 
     expand: bool = False
     files: bool = False
     cluster: ClusterBy = ""
     title: str = ""
+    link: str = ""
 
 
 class Known(Struct, frozen=True):
@@ -92,6 +110,7 @@ class Known(Struct, frozen=True):
 
 NOTHING_KNOWN = Known()
 DEFAULTS = Options()
+_PLACEHOLDER = "{task}"
 
 
 def draw(graph: GraphLike, names: Iterable[str], known: Known = NOTHING_KNOWN, options: Options = DEFAULTS) -> Picture:
@@ -147,6 +166,7 @@ def _node(graph: GraphLike, unit: str, members: list[str], known: Known, options
         command=known.commands.get(first.name) or command_text(first),
         description=task.description,
         cluster=_cluster(first, options.cluster),
+        link=_link(unit, options.link),
         expandable=unit in graph.fanouts,
     )
 
@@ -162,6 +182,13 @@ def _cluster(task: Task, by: ClusterBy) -> str:
     if by == "tag":
         return declared.tags[0] if declared.tags else ""
     return declared.include if by == "include" else ""
+
+
+def _link(name: str, address: str) -> str:
+    if not address:
+        return ""
+    address = address if _PLACEHOLDER in address else f"{address}#task={_PLACEHOLDER}"
+    return address.replace(_PLACEHOLDER, quote(name, safe="", errors="replace"))
 
 
 def _edges(graph: GraphLike, chosen: Mapping[str, None], shown: Mapping[str, str]) -> Iterator[Edge]:
@@ -196,8 +223,12 @@ def counts_text(node: Node) -> str:
     """`12 instances, 1 failed, 3 stale` for a collapsed fan-out; what is fresh is not mentioned."""
     if node.expandable:
         return "instances not known yet"
-    notable = [f"{node.counts[s]} {s}" for s in STATUSES if s not in ("fresh", "unknown") and node.counts.get(s)]
+    notable = [f"{_of(node, s)} {s}" for s in STATUSES if s not in ("fresh", "unknown") and node.counts.get(s)]
     return ", ".join([counted(len(node.tasks), "instance"), *notable])
+
+
+def _of(node: Node, status: Status) -> str:
+    return "all" if node.counts[status] == len(node.tasks) > 1 else str(node.counts[status])
 
 
 def command_text(task: Task) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from shutil import get_terminal_size
 from typing import IO
 
 from msgspec import Struct
 
 from flowmake.core.text import safe_line, to_ascii
 from flowmake.world import cells
-from flowmake.world.terminal import has_color, has_unicode
+from flowmake.world.terminal import has_color, has_unicode, window_size
 
 MISSING = "-"
 """Shown in an empty cell of a pipe, so that every row has as many words as columns that have none with spaces."""
@@ -61,7 +60,7 @@ def print_table(columns: Sequence[Column], rows: Rows, stream: IO[str]) -> None:
     if not unicode:
         rows = [[to_ascii(cell) for cell in row] for row in rows]
     if stream.isatty():
-        width, sign = get_terminal_size().columns, "…" if unicode else ".."
+        (width, _), sign = window_size(stream), "…" if unicode else ".."
         stream.write(fitted(columns, rows, width, colors=colors, sign=sign))
     else:
         stream.write(plain(columns, rows, colors=colors))

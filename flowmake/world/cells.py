@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+_SINGLE = frozenset("✓✗…→↻─━│⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+"""Our own signs. The tables that know all others take longer to load than many a run takes."""
+_LATIN = "\u0300"
+"""Below this, no character takes more or less than one cell."""
+
 
 def width(text: str) -> int:
     """How many cells a line takes."""
-    if text.isascii():
+    if _is_single(text):
         return len(text)
     from rich.cells import cell_len
 
@@ -25,8 +30,12 @@ def cut(text: str, room: int, sign: str = "…", *, middle: bool = False) -> str
 
 def _first(text: str, room: int) -> str:
     """As many characters as fit; one that takes two cells may leave the last one empty."""
-    if text.isascii():
+    if _is_single(text):
         return text[:room]
     from rich.cells import set_cell_size
 
     return set_cell_size(text, room).rstrip() if room else ""
+
+
+def _is_single(text: str) -> bool:
+    return text.isascii() or all(sign < _LATIN or sign in _SINGLE for sign in text)

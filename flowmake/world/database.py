@@ -26,7 +26,7 @@ MIGRATIONS: dict[int, str] = {
             exit_code INTEGER, signal INTEGER, found_before BLOB);
         CREATE TABLE runs (
             number INTEGER PRIMARY KEY, id TEXT UNIQUE, started REAL, finished REAL, status TEXT,
-            exit_code INTEGER, jobs INTEGER, counts TEXT, more TEXT);
+            exit_code INTEGER, jobs INTEGER, counts TEXT, more TEXT, size INTEGER);
         CREATE TABLE records (
             number INTEGER PRIMARY KEY, run TEXT, task BLOB, status TEXT, attempt INTEGER, started REAL, seconds REAL,
             exit_code INTEGER, signal INTEGER, log BLOB, reasons TEXT);

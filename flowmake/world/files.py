@@ -28,7 +28,7 @@ from flowmake.world.hashing import (
 )
 from flowmake.world.looked import Looked
 from flowmake.world.memory import Memory
-from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns
+from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns, tick_left
 from flowmake.world.trees import TreeHasher
 
 SMALL = 1 << 20
@@ -98,8 +98,7 @@ class DiskFiles:
             looked.note(path, "", self.cache)
         for folder, state in self._globber.folders.items():
             looked.note_folder(folder, state is not None)
-        for link in self._globber.links:
-            looked.note_folder(link, True)
+        looked.folders |= self._globber.links
         return looked if looked.is_certain and self._globber.is_steady else None
 
     def changed(self) -> set[str]:
@@ -121,7 +120,6 @@ class DiskFiles:
         except OSError as error:
             if error.errno in GONE:
                 self._looked.note_missing(path)
-                self._looked.decisive.add(path)
                 raise FileNotFoundError(path) from error
             raise unreadable(path, error) from error
 
@@ -134,13 +132,25 @@ class DiskFiles:
         for path in paths:
             self._memory.forget(path)
 
+    def vouch(self, path: str, digest: str) -> None:
+        """As in the port. The state that the file has now goes with it: whoever hashed it waited out the clock's tick,
+        and nobody but us writes to what has just been put in its place.
+        """
+        self._memory.put(path, digest)
+        try:
+            status = os.stat(self._at(path))
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if stat.S_ISREG(status.st_mode) and granularity_ns(status) == FINE_NS:
+            self.cache.put(path, Hashed(digest, status, changed_ns(status) + FINE_NS + 1))
+
     def settle(self) -> None:
         """At the end of a run: hash again the small files hashed too early to be trusted, so the next run need not.
 
         Waits out the clock's tick, at most 20 ms, where that suffices. Also lets go of files long gone.
         """
         files = [(path, status) for path, status in self.cache.untrusted.items() if status.st_size < SMALL]
-        due = max((_tick_left(status) for _, status in files), default=0.0)
+        due = max((tick_left(status, time_ns()) for _, status in files), default=0.0)
         if due > 0:
             sleep(due)
         now = time_ns()
@@ -254,14 +264,7 @@ class DiskFiles:
         return self._hash(path)
 
 
-def _tick_left(status: os.stat_result) -> float:
-    """Seconds until another change of the file would show, 0 where it is over or would take too long to wait for."""
-    left = changed_ns(status) + FINE_NS + 1 - time_ns()
-    fine = granularity_ns(status) == FINE_NS
-    return left / 1e9 if fine and 0 < left <= 2 * FINE_NS else 0.0
-
-
 def _wait_out_tick(status: os.stat_result) -> None:
     """Rather than hash a big file twice."""
-    if status.st_size >= SMALL and (left := _tick_left(status)):
+    if status.st_size >= SMALL and (left := tick_left(status, time_ns())):
         sleep(left)

@@ -129,15 +129,16 @@ def run_values(run: RunRecord) -> Values:
         run.jobs,
         json.dumps(run.counts),
         json.dumps(more),
+        run.size,
     )
 
 
 def to_run(values: Values) -> RunRecord:
     """From the columns of `runs`."""
-    id, started, finished, status, exit_code, jobs, counts, more = values
+    id, started, finished, status, exit_code, jobs, counts, more, size = values
     with _sound("a run"):
         rest = json.loads(more)
-        _numbers(started, finished, exit_code, jobs)
+        _numbers(started, finished, exit_code, jobs, size)
         _texts(id, status)
         return RunRecord(
             id=id,
@@ -152,6 +153,7 @@ def to_run(values: Values) -> RunRecord:
             host=rest["host"],
             commit=rest["commit"],
             counts=json.loads(counts),
+            size=size,
         )
 
 
@@ -182,30 +184,16 @@ def to_record(values: Values) -> TaskRecord:
 
 
 class Lazy(MutableMapping[str, Item], Generic[Item]):
-    """Items by task, made from their rows only when asked for and not kept: 100,000 rows stay as small as they are.
+    """Items by task, made from their rows only when asked for and not kept: 100,000 rows stay as small as they are."""
 
-    `find` looks for the row of a task that is not among the rows; without it, there is none.
-    """
-
-    def __init__(
-        self,
-        rows: dict[str, Values],
-        make: Callable[[str, Values], Item],
-        find: Callable[[str], Values | None] = lambda task: None,
-    ) -> None:
+    def __init__(self, rows: dict[str, Values], make: Callable[[str, Values], Item]) -> None:
         self._rows = rows
         self._make = make
-        self._find = find
         self._fresh: dict[str, Item] = {}
 
     def __getitem__(self, task: str) -> Item:
         item = self._fresh.get(task)
-        if item is not None:
-            return item
-        row = self._rows.get(task) or self._find(task)
-        if row is None:
-            raise KeyError(task)
-        return self._make(task, row)
+        return self._make(task, self._rows[task]) if item is None else item
 
     def __setitem__(self, task: str, item: Item) -> None:
         self._rows[task] = ()

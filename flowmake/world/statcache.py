@@ -48,6 +48,13 @@ def is_racy(status: os.stat_result, hashed_at_ns: int) -> bool:
     return changed_ns(status) >= hashed_at_ns - granularity_ns(status)
 
 
+def tick_left(status: os.stat_result, now_ns: int) -> float:
+    """Seconds until another change of the file would show, 0 where it is over or would take too long to wait for."""
+    left = changed_ns(status) + FINE_NS + 1 - now_ns
+    fine = granularity_ns(status) == FINE_NS
+    return left / 1e9 if fine and 0 < left <= 2 * FINE_NS else 0.0
+
+
 class StatCache:
     """The remembered digests by path, and what has changed among them since they were loaded."""
 

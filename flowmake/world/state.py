@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 from xxhash import xxh3_64_hexdigest
 
@@ -18,6 +19,9 @@ VARIABLE = "FLOWMAKE_STATE_DIR"
 
 _LONGEST = 200
 """Bytes of a log's name: file systems allow 255, and tools like to append to them."""
+
+_BLOCK = 512
+"""Bytes in a block as `stat` counts them."""
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,@=+-")
 
@@ -76,6 +80,14 @@ class StateDir:
             os.makedirs(os.path.join(self.runs, run, "logs"), exist_ok=True)
         except OSError as error:
             raise StateError(f"cannot make `{self.run_folder(run)}`: {error.strerror or error}") from error
+
+    def size_of(self, run: str) -> int:
+        """Bytes of the events and logs of a run, as far as they can be seen; what holes leave out does not count."""
+        total = 0
+        for folder in (self.run_folder(run), self.logs(run)):
+            with suppress(OSError), os.scandir(folder) as entries:
+                total += sum(entry.stat().st_blocks * _BLOCK for entry in entries if entry.is_file())
+        return total
 
     def remove_runs(self, runs: list[str]) -> None:
         """Remove what belongs to these runs; what resists is left."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from time import time
 from typing import Any, TypeVar
 
 from flowmake.core.errors import StateError
-from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
+from flowmake.core.model import Attempt, History, RunRecord, TaskRecord, Trace
 from flowmake.world import database, rows
 from flowmake.world.boot import boot_id
 from flowmake.world.rows import Lazy, Values
@@ -19,21 +18,17 @@ from flowmake.world.statcache import StatCache
 Result = TypeVar("Result")
 Statement = tuple[str, list[Values]]
 
-_AT_ONCE = 500
-"""Names in one query; SQLite allows 999 at the least."""
-
 WRITTEN_OUT_NS = 120_000_000_000
 """After so long what was written to a file is on the disk, at the latest."""
 
 _TRACES = "SELECT task, recipe, env, inputs, outputs, finished, seconds, run, discovered, identity FROM traces"
 _ATTEMPTS = "SELECT task, status, run, started, seconds, exit_code, signal, found_before FROM attempts"
-_FILES = "SELECT path, size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest FROM files"
-_RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more FROM runs"
+_RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more, size FROM runs"
 _RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons FROM records"
 _PUT_RUN = """
-    INSERT INTO runs (id, started, finished, status, exit_code, jobs, counts, more) VALUES (?,?,?,?,?,?,?,?)
+    INSERT INTO runs (id, started, finished, status, exit_code, jobs, counts, more, size) VALUES (?,?,?,?,?,?,?,?,?)
     ON CONFLICT (id) DO UPDATE SET started=excluded.started, finished=excluded.finished, status=excluded.status,
-    exit_code=excluded.exit_code, jobs=excluded.jobs, counts=excluded.counts, more=excluded.more"""
+    exit_code=excluded.exit_code, jobs=excluded.jobs, counts=excluded.counts, more=excluded.more, size=excluded.size"""
 _PUT_RECORD = """
     INSERT INTO records (run, task, status, attempt, started, seconds, exit_code, signal, log, reasons)
     VALUES (?,?,?,?,?,?,?,?,?,?)"""
@@ -42,8 +37,11 @@ _PUT_MADE = """
     INSERT INTO made (path, digest) VALUES (?,?)
     ON CONFLICT (path) DO UPDATE SET digest=excluded.digest WHERE digest != excluded.digest"""
 _STALE_RUNS = """
-    SELECT id FROM runs WHERE id NOT IN (SELECT id FROM runs ORDER BY started DESC, number DESC LIMIT ?)
-    AND id NOT IN (SELECT run FROM traces) AND id NOT IN (SELECT run FROM attempts)"""
+    SELECT id FROM (
+        SELECT id, number, started, row_number() OVER latest AS place, sum(size) OVER latest AS size FROM runs
+        WINDOW latest AS (ORDER BY started DESC, number DESC))
+    WHERE place > 1 AND (place > ? OR started < ? OR size > ?)
+    AND id NOT IN (SELECT run FROM traces) AND id NOT IN (SELECT run FROM attempts) ORDER BY number"""
 
 
 class SqliteStore:
@@ -87,26 +85,6 @@ class SqliteStore:
             self._attempts = Lazy(rows.by_name(found), rows.to_attempt)
             _lay_over(self._attempts, self._pending_attempts)
         return self._attempts
-
-    def narrow(self, tasks: Sequence[str]) -> None:
-        """Before anything else is asked: load what is recorded of these tasks only, and of others one by one.
-
-        Iterating over `traces` and `attempts` then shows these only.
-        """
-        self._traces = Lazy(self._rows_of(_TRACES, "task", tasks), rows.to_trace, partial(self._row_of, _TRACES))
-        self._attempts = Lazy(
-            self._rows_of(_ATTEMPTS, "task", tasks), rows.to_attempt, partial(self._row_of, _ATTEMPTS)
-        )
-
-    def _rows_of(self, query: str, column: str, names: Sequence[str]) -> dict[str, Values]:
-        found: dict[str, Values] = {}
-        for start in range(0, len(names), _AT_ONCE):
-            some = [rows.encode(name) for name in names[start : start + _AT_ONCE]]
-            found |= rows.by_name(self._fetch(f"{query} WHERE {column} IN ({','.join('?' * len(some))})", *some))
-        return found
-
-    def _row_of(self, query: str, task: str) -> Values | None:
-        return self._rows_of(query, "task", (task,)).get(task)
 
     def begin_run(self, run: RunRecord) -> None:
         self._pending_runs[run.id] = run
@@ -172,20 +150,24 @@ class SqliteStore:
         query = f"{_RECORDS} WHERE task = ? ORDER BY number DESC LIMIT ?"
         return [rows.to_record(row) for row in self._fetch_settled(query, rows.encode(task), limit or -1)]
 
-    def prune_runs(self, keep: int) -> list[str]:
-        """Drop all but the latest `keep` runs and those that a trace or attempt still speaks of; the ids dropped."""
-        gone = [row[0] for row in self._fetch_settled(_STALE_RUNS, keep)]
+    def prune_runs(self, keep: History, now: float) -> list[str]:
+        """Drop the runs beyond these limits; the ids dropped.
+
+        The latest run stays, and those of which a trace or an attempt still speaks.
+        """
+        gone = [row[0] for row in self._fetch_settled(_STALE_RUNS, keep.runs, now - keep.age, keep.size)]
         if gone:
             ids = [(id,) for id in gone]
             self._write([("DELETE FROM runs WHERE id = ?", ids), ("DELETE FROM records WHERE run = ?", ids)])
         return gone
 
-    def stat_cache(self, paths: Sequence[str] | None = None) -> StatCache:
-        """The digests known from earlier runs, by the state of the file; with `paths`, of those only.
+    def stat_cache(self) -> StatCache:
+        """The digests known from earlier runs, by the state of the file.
 
         If the machine was started anew since, those of the last two minutes before are not trusted.
         """
-        known = rows.by_name(self._fetch(_FILES)) if paths is None else self._rows_of(_FILES, "path", paths)
+        found = self._fetch("SELECT path, size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest FROM files")
+        known = rows.by_name(found)
         return StatCache(_doubted(known) if self._fetch("SELECT id FROM boot") != [(boot_id(),)] else known)
 
     def save_stat_cache(self, cache: StatCache) -> None:

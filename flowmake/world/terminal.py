@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from shutil import get_terminal_size
 from typing import IO
 
 
@@ -21,6 +22,16 @@ def is_interactive(stream: IO[str], environ: Mapping[str, str] | None = None) ->
     """A terminal that can move its cursor."""
     environ = os.environ if environ is None else environ
     return stream.isatty() and environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def window_size(stream: IO[str]) -> tuple[int, int]:
+    """Columns and lines of the terminal behind a stream at this moment; without one, what COLUMNS and LINES say."""
+    try:
+        found = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        found = os.terminal_size((0, 0))
+    given = get_terminal_size()
+    return found.columns or given.columns, found.lines or given.lines
 
 
 def has_unicode(stream: IO[str]) -> bool:

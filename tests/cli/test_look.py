@@ -1,4 +1,4 @@
-"""`list`, `show`, `graph`, `log`, `history`, `lineage`: whole outputs."""
+"""`list`, `show`, `log`, `history`, `lineage`: whole outputs."""
 
 from __future__ import annotations
 
@@ -65,52 +65,6 @@ def test_show_settings_and_what_is_not_known_yet(project: Any) -> None:
         "  state      stale: never ran\n"
         "  declared   Flowfile:5:8\n"
     )
-
-
-def test_graph_as_text(built: Any) -> None:
-    assert built.run("graph", "--format", "text").stdout == (
-        "all [fresh]\n└─ part [2 instances]\n   └─ upper [fresh]\nlint [stale]\n└─ upper [fresh]\n"
-    )
-
-
-def test_graph_in_ascii(built: Any) -> None:
-    done = built.run("graph", "--format", "text", "--expand", "all", env={"PYTHONIOENCODING": "ascii"})
-    assert done.stdout == (
-        "all [fresh]\n|- part@1 [fresh]\n|  `- upper [fresh]\n`- part@2 [fresh]\n   `- upper [fresh]\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "start"),
-    [
-        ("g.dot", b"// letters\ndigraph"),
-        ("g.gv", b"// letters\ndigraph"),
-        ("g.svg", b"<?xml"),
-        ("g.png", b"\x89PNG"),
-        ("g.pdf", b"%PDF"),
-        ("g.mmd", b'---\ntitle: "letters"'),
-        ("g.txt", b"all [stale]"),
-        ("g.json", b'{\n  "v": 1,'),
-    ],
-)
-def test_graph_to_a_file_by_its_ending(letters: Any, name: str, start: bytes) -> None:
-    done = letters.run("graph", "-o", name)
-    assert (done.code, done.stdout, done.stderr) == (0, "", "")
-    assert (letters.root / name).read_bytes().startswith(start)
-
-
-def test_graph_to_a_file_of_unknown_ending(letters: Any) -> None:
-    done = letters.run("graph", "-o", "g.foo")
-    assert (done.code, done.stderr) == (
-        2,
-        "error: cannot draw `g.foo`: the format `foo` is not known\n"
-        "hint: known endings are `.svg`, `.png`, `.pdf`, `.dot` and `.gv`\n",
-    )
-
-
-def test_graph_to_a_place_that_is_not_there(letters: Any) -> None:
-    done = letters.run("graph", "--format", "text", "-o", "no/g.txt")
-    assert (done.code, done.stderr) == (4, "error: cannot write `no/g.txt`: No such file or directory\n")
 
 
 def test_log_of_one_task_is_what_it_printed(built: Any) -> None:

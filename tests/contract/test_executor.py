@@ -1,16 +1,22 @@
-"""What every `Executor` promises, on the fake, on child processes and on the pool."""
+"""What every `Executor` promises: the fake, child processes, the pool, and what runs tasks on other machines."""
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
+from msgspec import structs
 
-from flowmake.core.ports import Clock, Ended, Executor, Work
+from flowmake.core.ports import ABSENT, Clock, Ended, Executor, Made, Site, Work
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
+from flowmake.world.files import DiskFiles
 from tests.fakes import FakeClock, FakeExecutor
 from tests.processes import Bench, Meeting
 
@@ -123,7 +129,30 @@ class Pool(Bench):
         self._meetings[task].wait()
 
 
-@pytest.fixture(params=[Fake, Local, Pool])
+class Remote(Local):
+    """The executor of `examples/own-executor`, by way of a command that changes nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.executor.close()
+        site = Site("box", str(folder), str(folder / "box"), 2, dict(os.environ))
+        kind = example_kind()
+        self.executor = kind.open(kind.options(via=("env",)), site)
+
+
+def example_kind() -> Any:
+    """What the entry point of the example names."""
+    path = Path(__file__).parents[2] / "examples/own-executor/plugin/flowmake_via.py"
+    spec = importlib.util.spec_from_file_location("flowmake_via", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["flowmake_via"] = module
+    spec.loader.exec_module(module)
+    return module.KIND
+
+
+@pytest.fixture(params=[Fake, Local, Pool, Remote])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     made: Subject = request.param(tmp_path)
     yield made
@@ -133,11 +162,12 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]
 def ends(subject: Subject, count: int) -> dict[str, Ended]:
     """The next ends, by task; waits as a scheduler does, and would fail on one more than asked for."""
     found: list[Ended] = []
-    for _ in range(100):
+    for _ in range(1000):
         found += subject.executor.poll()
         if len(found) >= count:
             break
-        subject.clock.wait(subject.executor.fds(), 10)
+        interval = subject.executor.interval
+        subject.clock.wait(subject.executor.fds(), 10 if interval is None else interval)
     assert len(found) == count
     return {ended.task: ended for ended in found}
 
@@ -229,3 +259,76 @@ def test_closing_does_not_wait_for_what_runs(subject: Subject) -> None:
     subject.settled("a")
     subject.executor.close()
     assert not isinstance(subject.executor, FakeExecutor) or subject.executor.closed
+
+
+# -- what remote executors promise besides ---------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[Remote])
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    made = request.param(tmp_path)
+    yield made
+    made.executor.close()
+
+
+def test_what_must_be_known_of_it_never_changes(remote: Any) -> None:
+    traits = remote.executor.traits
+    assert (traits.remote, traits.capacity > 0, traits.latency > 0) == (True, True, True)
+    remote.executor.start(remote.exits("a", 0))
+    ends(remote, 1)
+    assert remote.executor.traits == traits
+
+
+def test_outputs_are_measured_where_they_are_made(remote: Any) -> None:
+    script = "echo one > file; mkdir -p dir/sub; echo three > dir/sub/leaf; : > dir/empty; chmod +x file"
+    remote.executor.start(remote.work("a", "sh", "-c", script, outputs=("file", "dir/", "none")))
+    ended = ends(remote, 1)["a"]
+    files = DiskFiles(str(remote.folder))
+    assert ended.outputs == {
+        "file": Made(4, files.digest("file")),
+        "dir/": Made(6, files.digest("dir/")),
+        "dir/sub/leaf": Made(6, files.digest("dir/sub/leaf")),
+        "dir/empty": Made(0, files.digest("dir/empty")),
+        "none": Made(0, ABSENT),
+    }
+    assert ended.outputs["file"].digest.endswith("+x")
+    assert ended.host == socket.gethostname()
+
+
+def test_outputs_of_a_failed_attempt_do_not_matter(remote: Any) -> None:
+    remote.executor.start(remote.work("a", "sh", "-c", "echo one > file; exit 3", outputs=("file",)))
+    ended = ends(remote, 1)["a"]
+    assert (ended.exit_code, dict(ended.outputs)) == (3, {})
+
+
+def test_it_is_timed_from_its_start(remote: Any) -> None:
+    work = remote.hangs("a")
+    remote.executor.start(structs.replace(work, timeout=0.2))
+    ended = ends(remote, 1)["a"]
+    assert (ended.timed_out, ended.signal) == (True, 15)
+
+
+def test_after_a_timeout_and_the_grace_it_is_killed(remote: Any) -> None:
+    script = "trap '' TERM; echo > a.ready; while :; do read -t 1 line < a.never; done"
+    os.mkfifo(remote.folder / "a.never")
+    remote.executor.start(remote.work("a", "bash", "-c", script, timeout=0.3, grace=0.3))
+    ended = ends(remote, 1)["a"]
+    assert (ended.timed_out, ended.signal) == (True, 9)
+
+
+def test_the_log_is_written_where_it_should_be(remote: Any) -> None:
+    remote.executor.start(remote.work("a", "sh", "-c", "echo out; echo err >&2"))
+    ends(remote, 1)
+    assert remote.log("a") == "out\nerr\n"
+
+
+def test_names_that_are_not_text_get_through(remote: Any) -> None:
+    name = b"caf\xe9 $x".decode("utf-8", "surrogateescape")
+    remote.executor.start(remote.work("a", "cp", "/dev/null", name, outputs=(name,)))
+    assert ends(remote, 1)["a"].outputs[name].size == 0
+
+
+def test_calls_run_there_too(remote: Any) -> None:
+    (remote.folder / "calls.py").write_text(CALLS)
+    remote.executor.start(remote.work("a", call="calls:exits", args={"code": 7}))
+    assert ends(remote, 1)["a"].exit_code == 7

@@ -12,6 +12,7 @@ import pytest
 
 from flowmake.core.ports import ABSENT, Files
 from flowmake.world.files import DiskFiles
+from flowmake.world.hashing import hash_bytes
 from tests.fakes import FakeFiles
 
 
@@ -291,3 +292,12 @@ def test_a_glob_sees_what_comes_and_goes(world: Any) -> None:
     assert world.files.glob("src/*.c") == []
     world.write("src/d.c")
     assert world.files.glob("src/*.c") == ["src/d.c"]
+
+
+def test_what_is_vouched_for_is_believed_until_it_may_have_changed(world: Any) -> None:
+    world.write("file", "x")
+    world.files.vouch("file", "as it was told")
+    assert world.files.digest("file") == "as it was told"
+    world.write("file", "something else")
+    world.files.forget(["file"])
+    assert world.files.digest("file") == hash_bytes(b"something else")

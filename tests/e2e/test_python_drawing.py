@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from math import inf
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import flowmake
 
@@ -19,6 +23,15 @@ inputs = ["one-*"]
 outputs = ["two"]
 run = "cat {{ inputs }} > two"
 """
+SECRET = """\
+[flow]
+secrets = ["TOKEN"]
+[env]
+TOKEN = "hunter2-hunter2"
+[tasks.get]
+description = "with hunter2-hunter2"
+run = "curl -H hunter2-hunter2"
+"""
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -28,15 +41,35 @@ def titles(svg: str) -> set[str]:
     return {text.text or "" for text in texts}
 
 
+def names(drawing: Any) -> list[str]:
+    return [node.name for node in drawing.picture.nodes]
+
+
 def test_a_notebook_shows_how_the_tasks_stand(tmp_path: Path) -> None:
     (tmp_path / "Flowfile").write_text(FLOW)
     flow = flowmake.load(tmp_path)
     before = titles(flow.drawing()._repr_svg_())
-    assert {"pair", "one", "two", "stale"} <= before
+    assert {"pair", "● one", "● two", "● stale"} <= before
     assert flow.run() is not None
     after = titles(flow.drawing(expand=True)._repr_svg_())
     assert {"one@1", "one@2", "two", "fresh"} <= after
-    assert "stale" not in after
+    assert "● stale" not in after
+
+
+def test_a_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "Flowfile").write_text(FLOW)
+    flow = flowmake.load(tmp_path)
+    assert names(flow.drawing(["one@2"], up=0, down=inf, expand=True)) == ["one@2", "two"]
+    assert names(flow.drawing(between=("one@1", "two"), expand=True)) == ["one@1", "two"]
+    with pytest.raises(flowmake.FlowmakeError, match="count from targets"):
+        flow.drawing(down=1)
+
+
+def test_what_is_secret_is_masked(tmp_path: Path) -> None:
+    (tmp_path / "Flowfile").write_text(SECRET)
+    drawing = flowmake.load(tmp_path).drawing()
+    assert [node.command.splitlines()[0] for node in drawing.picture.nodes] == ["curl -H ***"]
+    assert "hunter2" not in drawing.source
 
 
 def test_a_script_saves_the_picture_with_its_files(tmp_path: Path) -> None:

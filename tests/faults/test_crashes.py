@@ -226,6 +226,25 @@ def test_a_damaged_state_file_makes_everything_stale_and_is_kept(long: Any, cut:
     assert long.read("ran").split() == ["first", "long", "last"] * 2
 
 
+def test_what_a_power_cut_left_of_a_kept_include_is_not_read(project: Any) -> None:
+    """Cut after the first task it would be sound TOML, and the second task would silently be missing."""
+    more = "[tasks.a]\nrun = 'true'\n# \r\n"
+    project.write("more.toml", more + "[tasks.b]\nrun = 'true'\n")
+    project.flowfile('[flow]\ninclude = [{ exec = ["sh", "more.sh"], inputs = ["more.toml"] }]\n')
+    project.write("more.sh", "echo x >> printed; cat more.toml\n")
+    for _ in range(2):
+        assert project.run("run", "-q").code == 0
+    assert project.read("printed") == "x\n"
+    (kept,) = (project.root / ".flowmake/includes").iterdir()
+    data = kept.read_bytes()
+    for number, size in enumerate((0, 1, len(data) - len("[tasks.b]\nrun = 'true'\n"), len(data) - 1)):
+        kept.write_bytes(data[:size])
+        assert "2 tasks" in project.run("check").stderr + project.run("run", "-n").stderr
+        assert project.run("run", "-q").code == 0
+        assert kept.read_bytes() == data
+        assert project.read("printed").count("x") > number + 1
+
+
 # -- disks ---------------------------------------------------------------------------------------------------------
 
 if sys.platform == "linux":

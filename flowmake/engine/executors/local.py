@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from flowmake.core.ports import Ended, Work
+from flowmake.core.ports import Ended, Executor, Work
 from flowmake.world.bell import Bell
 from flowmake.world.children import Children
 from flowmake.world.process import CannotStart, Exit
@@ -22,7 +22,7 @@ class _Running(Struct, frozen=True):
     began: float
 
 
-class LocalExecutor:
+class LocalExecutor(Executor):
     """The `Executor` for shell and exec tasks. `pass_fds` are inherited by every command (a jobserver's, say)."""
 
     def __init__(self, pass_fds: Sequence[int] = ()) -> None:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from flowmake.core.ports import Ended, Work
+from flowmake.core.ports import Ended, Executor, Work
 from flowmake.engine.executors.local import ended_by, open_log
 from flowmake.world.bell import Bell
 from flowmake.world.children import Children
@@ -40,7 +40,7 @@ class _Worker:
         return self.channel.fileno()
 
 
-class PoolExecutor:
+class PoolExecutor(Executor):
     """The `Executor` for `call` tasks: at most `jobs` workers, started when needed, one task each at a time.
 
     A worker keeps its imported modules from task to task (unless their files change), but gets the environment,

@@ -286,9 +286,35 @@ class Graph {
       this.port.resize();
       if (this.selected >= 0) this.reveal(this.selected);
     }).observe(this.svg);
-    byId("graph-in").addEventListener("click", () => this.port.zoom(1.4));
-    byId("graph-out").addEventListener("click", () => this.port.zoom(1 / 1.4));
+    byId("graph-in").addEventListener("click", () => this.zoom(1.4));
+    byId("graph-out").addEventListener("click", () => this.zoom(1 / 1.4));
     byId("graph-fit").addEventListener("click", () => this.port.fit());
+  }
+
+  /** Around what is selected or walked to, if that is in view, else around the middle. @param {number} factor */
+  zoom(factor) {
+    const { left, top, width, height } = this.port.size;
+    const { x, y } = this.port.place(this.drawing.boxes[this.current]);
+    const inView = x > 0 && x < width && y > 0 && y < height;
+    this.port.zoom(factor, inView && this.isWalked ? { x: left + x, y: top + y } : undefined);
+  }
+
+  /** Somebody has chosen the current box. */
+  get isWalked() {
+    return this.selected >= 0 || this.boxes.contains(document.activeElement);
+  }
+
+  /** Opens the box of this name where it stands for most tasks; false if there is none. @param {string} name */
+  openNamed(name) {
+    const found = page.drawings.flatMap((drawing, number) => {
+      const index = drawing.boxes.findIndex((box) => box.name === name);
+      return index < 0 ? [] : [{ number, index, size: drawing.boxes[index].tasks.length }];
+    });
+    const best = found.sort((a, b) => b.size - a.size)[0];
+    if (!best) return false;
+    if (best.number !== this.shown) this.show(best.number);
+    this.open(best.index);
+    return true;
   }
 
   /** @param {KeyboardEvent} event */
@@ -297,8 +323,8 @@ class Graph {
     const steps = /** @type {Record<string, [number, number]>} */ ({ ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] });
     if (steps[event.key]) this.step(...steps[event.key]);
     else if (event.key === "Enter" || event.key === " ") this.open(this.current);
-    else if (event.key === "+" || event.key === "=") this.port.zoom(1.4);
-    else if (event.key === "-") this.port.zoom(1 / 1.4);
+    else if (event.key === "+" || event.key === "=") this.zoom(1.4);
+    else if (event.key === "-") this.zoom(1 / 1.4);
     else if (event.key === "0") this.port.fit();
     else return;
     event.preventDefault();

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.text import cut_middle, safe_line
-from flowmake.views import dot
+from flowmake.views import images
 from flowmake.views.picture import EdgeKind, Node, NodeKind, Picture, upstream_of
 
 HEIGHT = 30
@@ -72,7 +72,7 @@ def lay_out(picture: Picture) -> Drawing:
     curves: Curves = {}
     if by_graphviz:
         try:
-            places, curves = _read(dot.image(_dot(picture, numbers), "plain").decode("utf-8"))
+            places, curves = _read(images.image(_dot(picture, numbers), "plain").decode("utf-8"))
         except FlowmakeError:  # no Graphviz, or one that cannot do it: the columns below serve as well
             by_graphviz = False
     if not by_graphviz:

@@ -18,6 +18,7 @@ const app = {
   },
   group(box) {
     details.group(box);
+    link(`#task=${encodeURIComponent(box.name)}`);
   },
   matches(task) {
     if (wanted.status !== null && (page.tasks[task].status ?? "") !== wanted.status) return false;
@@ -103,13 +104,12 @@ function setUpLegend() {
 function setUpDetail() {
   const button = byId("detail");
   if (page.drawings.length < 2 || !graph) return;
-  const full = 1 - graph.fewest();
   button.hidden = false;
-  button.setAttribute("aria-pressed", String(graph.shown === full));
+  showDetail();
   button.addEventListener("click", () => {
     graph.mark(-1);
     graph.show(1 - graph.shown);
-    button.setAttribute("aria-pressed", String(graph.shown === full));
+    showDetail();
   });
 }
 
@@ -123,10 +123,18 @@ function setUpTheme() {
   });
 }
 
+/** What the address names: a task, or a name for several. */
 function openLinked() {
-  const name = decodeURIComponent(location.hash.replace(/^#task=/, ""));
+  if (!location.hash.startsWith("#task=")) return;
+  const name = decodeURIComponent(location.hash.slice("#task=".length));
   const task = numberOf.get(name);
-  if (task !== undefined && location.hash.startsWith("#task=")) app.select(task);
+  if (task !== undefined) app.select(task);
+  else if (graph?.openNamed(name)) showDetail();
+}
+
+/** Whether the drawing with every instance is the one that is shown. */
+function showDetail() {
+  byId("detail").setAttribute("aria-pressed", String(graph?.shown !== graph?.fewest()));
 }
 
 document.addEventListener("click", (event) => {
@@ -139,4 +147,5 @@ setUpChips();
 setUpLegend();
 setUpDetail();
 setUpTheme();
+addEventListener("hashchange", openLinked);
 openLinked();

@@ -17,11 +17,11 @@ const COLUMNS = [
     key: (task) => ORDER.indexOf(task.status ?? ""),
     cell: (task) => html("span", { class: `status ${classOf(task.status)}` }, `${look(task.status).sign} ${look(task.status).words}`),
   },
-  { title: "Task", key: (task) => task.name, cell: (task, index) => html("button", { type: "button", class: "link", "data-task": index }, task.name) },
+  { title: "Task", classes: "name", key: (task) => task.name, cell: (task, index) => html("button", { type: "button", class: "link", "data-task": index }, task.name) },
   { title: "Took", classes: "number", key: (task) => orLast(task.seconds), cell: (task) => duration(task.seconds) },
   { title: "Before", classes: "number wide", key: (task) => orLast(task.before), cell: (task) => duration(task.before) },
   { title: "Started", classes: "number wide", key: (task) => orLast(task.started), cell: (task) => (task.started === undefined ? "" : `+${duration(task.started)}`) },
-  { title: "Now", classes: "wide", key: (task) => task.now ?? "", cell: (task) => task.now ?? "" },
+  { title: "Now", classes: "now wide", key: (task) => task.now ?? "", cell: (task) => task.now ?? "" },
   { title: "Why", classes: "why wide", key: (task) => task.ended || task.why || "\uffff", cell: (task) => task.ended || task.why || "" },
 ];
 
@@ -29,7 +29,8 @@ class Table {
   /** @param {App} app */
   constructor(app) {
     this.app = app;
-    this.sorted = -1;
+    /** By status, so that what failed is seen first. */
+    this.sorted = 0;
     this.down = false;
     this.shown = FIRST_ROWS;
     this.selected = -1;
@@ -51,14 +52,20 @@ class Table {
       this.shown += MORE_ROWS;
       this.draw();
     });
+    this.body.addEventListener("keydown", (event) => this.key(event));
     this.order = page.tasks.map((_, index) => index);
-    this.draw();
+    this.arrange();
   }
 
   /** By a column; the second time the other way round. @param {number} column */
   sort(column) {
     this.down = this.sorted === column && !this.down;
     this.sorted = column;
+    this.arrange();
+  }
+
+  arrange() {
+    const column = this.sorted;
     const keys = page.tasks.map(COLUMNS[column].key);
     const sign = this.down ? -1 : 1;
     const collator = new Intl.Collator(undefined, { numeric: true });
@@ -82,6 +89,16 @@ class Table {
     const left = found.length - this.shown;
     this.more.hidden = left <= 0;
     this.more.textContent = `Show ${Math.min(left, MORE_ROWS)} more of ${left}`;
+  }
+
+  /** From row to row. @param {KeyboardEvent} event */
+  key(event) {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    const row = /** @type {Element} */ (event.target).closest("tr");
+    if (!step || !row || event.ctrlKey || event.metaKey || event.altKey) return;
+    const other = this.body.rows[row.sectionRowIndex + step];
+    other?.querySelector("button")?.focus();
+    event.preventDefault();
   }
 
   /** @param {number} index */

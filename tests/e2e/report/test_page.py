@@ -94,6 +94,22 @@ def test_fan_outs_come_collapsed_and_in_full(report: Path, look: Callable[..., A
     assert view.find("#details p").text == "A name for what it needs."
 
 
+def test_a_link_to_a_name_for_several_opens_these(report: Path, look: Callable[..., Any]) -> None:
+    view = look(report, link="#task=odd")
+    assert view.find("#details h2").text == "odd"
+    assert view.find("#detail").get_attribute("aria-pressed") == "false"
+    assert len(view.all("#details li button")) == 3
+    view.script("location.hash = '#task=slow'")
+    view.until(lambda: view.find("#details h2").text == "slow")
+    view.click('[aria-label="odd: 3 fresh"]')
+    assert view.script("return location.hash") == "#task=odd"
+
+
+def test_a_link_to_what_is_not_there_opens_nothing(report: Path, look: Callable[..., Any]) -> None:
+    view = look(report, link="#task=gone")
+    assert not view.find("#details").is_displayed()
+
+
 def test_the_timeline_has_a_bar_for_each_attempt(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
     labels = view.script("return [...document.querySelectorAll('[data-span]')].map((e) => e.ariaLabel)")
@@ -128,7 +144,7 @@ def test_search_narrows_everything(report: Path, look: Callable[..., Any]) -> No
     everything = len(view.all("#table tbody tr"))
     assert everything == 9
     view.search("SLOW.txt")
-    assert view.texts("#table td button") == ["slow", "shaky", "broken"]
+    assert view.texts("#table td button") == ["broken", "slow", "shaky"]
     assert view.find("#found").text == "3 of 9 tasks"
     assert len(view.all(".node.dim")) == 6
     view.search("slow.txt wish")
@@ -152,6 +168,8 @@ def test_only_tasks_of_a_status(report: Path, look: Callable[..., Any]) -> None:
 
 def test_columns_sort_both_ways(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
+    assert view.find("#table th[aria-sort=ascending]").text.startswith("Status")
+    assert view.texts("#table td button")[:2] == ["broken", "late"]
     heads = {head.text: head for head in view.all("thead button") if head.text}
     heads["Task"].click()
     names = view.texts("#table td button")
@@ -164,7 +182,8 @@ def test_columns_sort_both_ways(report: Path, look: Callable[..., Any]) -> None:
     assert view.texts("#table td button")[0] == "slow"
     assert view.find("#table th[aria-sort=descending]").text.startswith("Took")
     heads["Status"].click()
-    assert view.texts("#table td button")[0] == "broken"
+    heads["Status"].click()
+    assert view.texts("#table td button")[-1] == "broken"
 
 
 def test_the_keyboard_is_enough(report: Path, look: Callable[..., Any]) -> None:
@@ -184,6 +203,17 @@ def test_the_keyboard_is_enough(report: Path, look: Callable[..., Any]) -> None:
     view.press(Keys.ESCAPE)
     assert not view.find("#details").is_displayed()
     assert view.focused == start
+    view.script("document.querySelector('#table td button').focus()")
+    assert view.focused == "broken"
+    view.press(Keys.ARROW_DOWN)
+    assert view.focused == "late"
+    view.press(Keys.ARROW_UP)
+    view.press(Keys.ARROW_UP)
+    assert view.focused == "broken"
+    view.press(Keys.ENTER)
+    assert view.find("#details h2").text == "broken"
+    view.press(Keys.ESCAPE)
+    assert view.focused == "broken"
     view.script("document.querySelector('[data-span][tabindex=\"0\"]').focus()")
     first = view.focused
     view.press(Keys.ARROW_RIGHT)
@@ -193,6 +223,29 @@ def test_the_keyboard_is_enough(report: Path, look: Callable[..., Any]) -> None:
         view.find("#details h2").text
         == view.script("return document.querySelector('.spans .selected').ariaLabel").split(":")[0]
     )
+
+
+def test_all_there_is_to_press_is_reached_by_tab_and_shows_it(report: Path, look: Callable[..., Any]) -> None:
+    view = look(report)
+    seen = []
+    for _ in range(40):
+        view.press(Keys.TAB)
+        seen.append(view.focused)
+        style = view.script(
+            "const e = document.activeElement.querySelector('rect.front, rect') ?? document.activeElement;"
+            "const s = getComputedStyle(e); return [s.outlineStyle, s.strokeWidth]"
+        )
+        assert style[0] != "none" or float(style[1].removesuffix("px")) >= 2, seen[-1]
+        if seen[-1] == "late":
+            break
+    bar = next(index for index, name in enumerate(seen) if ": succeeded, " in name)
+    seen[bar] = "a bar"
+    top = ["Skip to the tasks", "", "Theme: auto", "broken", "it is broken"]
+    graph = ["Every instance", "Zoom out", "Zoom in", "Fit", "raw: fresh"]
+    timeline = ["Zoom out of the timeline", "Zoom into the timeline", "Fit", "a bar"]
+    chips = ["✗ failed 1", "⊘ skipped 1", "✓ succeeded 3", "= fresh 4"]
+    heads = ["Status", "Task", "Took", "Before", "Started", "Now", "Why"]
+    assert seen == [*top, *graph, *timeline, *chips, *heads, "broken", "late"]
 
 
 def test_the_mouse_moves_and_zooms_the_graph(report: Path, look: Callable[..., Any]) -> None:
@@ -262,8 +315,8 @@ def test_text_can_be_read_on_what_is_behind_it(report: Path, look: Callable[...,
 
 
 def test_on_a_phone(report: Path, look: Callable[..., Any]) -> None:
-    view = look(report, width=390, height=844)
-    assert view.script("return document.documentElement.scrollWidth") == 390
+    view = look(report, width=360, height=740)
+    assert view.script("return document.documentElement.scrollWidth") == 360
     assert view.find("#detail").get_attribute("aria-pressed") == "false"
     assert [head.text for head in view.all("thead th") if head.is_displayed() and head.text][:3] == [
         "Status",
@@ -271,7 +324,8 @@ def test_on_a_phone(report: Path, look: Callable[..., Any]) -> None:
         "Took",
     ]
     view.click("#table td button")
-    assert view.find("#details").size["width"] == 390
+    assert view.find("#details").size["width"] == 360
+    assert view.script("const d = document.querySelector('#details'); return d.scrollWidth - d.clientWidth") == 0
     small = view.script(
         "return [...document.querySelectorAll('header button, .buttons button, #details .bar button')]"
         ".filter((b) => b.offsetParent && b.offsetHeight < 30).map((b) => b.textContent)"

@@ -103,3 +103,27 @@ def test_nothing_is_ever_exceeded_and_all_comes_back(claims: list[Claim]) -> Non
     for one in running:
         limits.give_back(one)
     assert all(limits.fits(one) for one in claims)
+
+
+def test_what_runs_elsewhere_takes_no_room_here_and_keeps_to_its_own() -> None:
+    limits = Limits(1, {"db": 2}, {"licence": 2}, {"far": 2})
+    here = claim(limits, cpu=1)
+    there = limits.claim("t", "db", {"cpu": 64, "licence": 1}, console=False, lane="far", granted={"cpu"})
+    assert (there.cpu, there.slots, here.slots) == (64, 0, 1)
+    limits.take(here)
+    assert not limits.full
+    limits.take(there)
+    assert limits.fits(there)
+    limits.take(there)
+    assert limits.full
+    assert not limits.fits(here)
+    limits.give_back(there)
+    assert limits.fits(there)
+    limits.give_back(here)
+    limits.take(limits.claim("u", "db", {}, console=False))
+    assert not limits.fits(there), "the pool is full, whoever has its places"
+
+
+def test_what_others_grant_is_not_counted() -> None:
+    limits = Limits(4, {}, {"mem": 10})
+    assert limits.claim("t", "", {"mem": 99, "gpu": 1}, console=False, granted={"mem", "gpu"}).resources == ()

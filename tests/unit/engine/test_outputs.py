@@ -20,13 +20,13 @@ MakeOutputs = Callable[..., Outputs]
 def outputs(tmp_path: Path) -> MakeOutputs:
     """`outputs("a", Output("b/", clean=True), atomic=True)` for a task in `tmp_path`."""
 
-    def make(*declared: str | Output, atomic: bool = False) -> Outputs:
+    def make(*declared: str | Output, atomic: bool = False, fence: str = "") -> Outputs:
         task = Task(
             "t",
             Declaration("t", Place("Flowfile"), "run", atomic=atomic),
             outputs=tuple(one if isinstance(one, Output) else Output(one) for one in declared),
         )
-        return Outputs(str(tmp_path), task, DiskFiles(str(tmp_path)).glob)
+        return Outputs(str(tmp_path), task, DiskFiles(str(tmp_path)).glob, fence)
 
     return make
 
@@ -240,3 +240,58 @@ def test_removing_files_folders_links_and_nothing(tmp_path: Path) -> None:
 def test_emptying_what_is_not_there(tmp_path: Path) -> None:
     empty_folder(str(tmp_path / "none/"))
     assert tree(tmp_path) == {}
+
+
+# -- attempts made elsewhere -----------------------------------------------------------------------------------------
+
+
+def test_each_attempt_writes_under_a_name_of_its_own(tmp_path: Path, outputs: MakeOutputs) -> None:
+    one, two = outputs("x/a.csv", "d/", fence="r-1"), outputs("x/a.csv", "d/", fence="r-2")
+    assert one.staged() == {"x/a.csv": "x/.flowmake-fenced.r-1.a.csv", "d/": ".flowmake-fenced.r-1.d/"}
+    assert not set(one.staged().values()) & set(two.staged().values())
+    one.prepare()
+    two.prepare()
+    write(tmp_path, one.staged()["x/a.csv"], "old")
+    write(tmp_path, two.staged()["x/a.csv"], "new")
+    write(tmp_path, two.staged()["d/"] + "f", "new")
+    two.publish()
+    write(tmp_path, one.staged()["x/a.csv"], "older still")
+    assert (tmp_path / "x/a.csv").read_text() == "new"
+    assert (tmp_path / "d/f").read_text() == "new"
+
+
+def test_a_resumed_attempt_keeps_what_it_has_written(tmp_path: Path, outputs: MakeOutputs) -> None:
+    again = outputs("a", "d/", fence="r-1")
+    write(tmp_path, again.staged()["a"], "half")
+    write(tmp_path, again.staged()["d/"] + "f", "half")
+    before = tree(tmp_path)
+    again.prepare(resumed=True)
+    assert tree(tmp_path) == before
+
+
+def test_sweeping_removes_what_lost_attempts_wrote_and_nothing_else(tmp_path: Path, outputs: MakeOutputs) -> None:
+    for path in ("x/.flowmake-fenced.r-1.a.csv", "x/.flowmake-fenced.q-7.a.csv", ".flowmake-fenced.r-1.d/f"):
+        write(tmp_path, path, "late")
+    kept = ("x/.flowmake-fenced.r-1.b.a.csv", "x/.flowmake-staged.a.csv", "x/a.csv", "d/f", ".flowmake-fenced.r-1.e")
+    for path in kept:
+        write(tmp_path, path, "kept")
+    outputs("x/a.csv", "d/", "no/thing", fence="r-2").sweep()
+    assert set(tree(tmp_path)) == set(kept)
+
+
+def test_a_failed_attempt_leaves_nothing_behind(tmp_path: Path, outputs: MakeOutputs) -> None:
+    write(tmp_path, "a", "good")
+    mine = outputs("a", "d/", fence="r-1")
+    mine.prepare()
+    write(tmp_path, mine.staged()["a"], "half")
+    mine.discard()
+    assert tree(tmp_path) == {"a": "good"}
+
+
+def test_a_fenced_name_is_never_too_long(tmp_path: Path, outputs: MakeOutputs) -> None:
+    long = outputs("n" * 255, fence="20261123-081431-ab12-1234567")
+    (staged,) = long.staged().values()
+    assert len(staged) <= 255
+    write(tmp_path, staged, "x")
+    long.publish()
+    assert tree(tmp_path) == {"n" * 255: "x"}

@@ -19,11 +19,11 @@ from flowmake.core.events import (
 )
 from flowmake.observers.console import Console
 
-CODES = re.compile(r"\x1b\[(\?25[lh]|[\d;]*[A-Za-z])|\r|\n|[^\x1b\r\n]+")
+CODES = re.compile(r"\x1b\[(\?(25|7)[lh]|[\d;]*[A-Za-z])|\x1b[78]|\r|\n|[^\x1b\r\n]+")
 
 
 class Screen:
-    """What a terminal shows after a text: knows line ends, returns, cursor up and erased lines; ignores styles."""
+    """What a terminal shows after a text: knows line ends, returns, cursor up and erasing; ignores styles."""
 
     def __init__(self, text: str) -> None:
         self.lines = [""]
@@ -45,8 +45,16 @@ class Screen:
         elif piece.endswith("A") and piece.startswith("\x1b"):
             self.row -= int(piece[2:-1])
             assert self.row >= 0
-        elif piece == "\x1b[2K":
-            self.lines[self.row] = ""
+        elif piece == "\x1b7":
+            self.saved = (self.row, self.column)
+        elif piece == "\x1b8":
+            self.row, self.column = self.saved
+        elif piece == "\x1b[B":
+            self.row = min(self.row + 1, len(self.lines) - 1)
+        elif piece in ("\x1b[K", "\x1b[J"):
+            self.lines[self.row] = self.lines[self.row][: self.column]
+            if piece == "\x1b[J":
+                del self.lines[self.row + 1 :]
         elif not piece.startswith("\x1b"):
             line = self.lines[self.row].ljust(self.column)
             self.lines[self.row] = line[: self.column] + piece + line[self.column + len(piece) :]
@@ -125,7 +133,6 @@ def test_nothing_is_left_on_the_screen_at_the_end(show: Any) -> None:
     it.send(RunFinished, status="succeeded", exit_code=0, counts={}, seconds=1.0)
     it.console.close()
     assert it.screen() == []
-    assert it.stream.getvalue().endswith("\x1b[2K")
     assert it.stream.getvalue().count("\x1b[?25l") == it.stream.getvalue().count("\x1b[?25h")
 
 
@@ -208,9 +215,8 @@ def test_no_line_is_wider_than_the_window(show: Any, monkeypatch: pytest.MonkeyP
     it.begin(expected=20)
     it.start("a-very-long-name-for-a-task@with,many,values-in-it", "日本語のとても長い名前のタスク" * 3)
     it.wait(1)
-    frame = it.stream.getvalue().rsplit("\x1b[2K", 1)[-1]
-    lines = [re.sub(r"\x1b\[[\d;]*m|\r", "", line) for line in frame.split("\n")]
-    assert max(cell_len(line) for line in lines) < max(width, 2)
+    assert len(it.screen()) == 3
+    assert max(cell_len(line) for line in it.screen()) < max(width, 2)
 
 
 def test_long_names_are_cut_in_the_middle(show: Any) -> None:
@@ -219,6 +225,18 @@ def test_long_names_are_cut_in_the_middle(show: Any) -> None:
     it.start("begin-" + "x" * 80 + "-end")
     it.wait(1)
     assert it.screen()[0] == f"⠹ begin-{'x' * 19}…{'x' * 21}-end  1.0s"
+
+
+def test_a_narrow_window_shows_names_rather_than_estimates(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    it = show(durations={"work@17": 3.0, "a-rather-long-name": 3.0})
+    it.begin()
+    it.start("work@17", "a-rather-long-name")
+    it.wait(1)
+    assert it.screen()[:2] == ["⠹ work@17  1.0s of about 3.0s", "⠹ a-rather-long-name  1.0s"]
+    monkeypatch.setenv("COLUMNS", "24")
+    it.wait(1)
+    assert it.screen()[:2] == ["⠸ work@17  2.0s", "⠸ a-rathe…ng-name  2.0s"]
 
 
 def test_a_tiny_window_still_shows_the_count(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,7 +322,33 @@ def test_a_broken_terminal_does_not_end_the_run(show: Any) -> None:
 
 
 def test_the_clock_is_real_unless_told_otherwise(stream_of: Any, event: Any) -> None:
-    console = Console(stream_of(terminal=True))
+    stream = stream_of(terminal=True)
+    console = Console(stream)
     console.on_event(event(RunStarted, targets=(), jobs=1, argv=(), expected=1))
-    console.on_tick(time.monotonic())
+    console.on_tick(time.monotonic() + 3600)
+    assert Screen(stream.getvalue()).shown() == ["────────────────────────  0/1  1h 00m"]
     console.close()
+    assert Screen(stream.getvalue()).shown() == []
+
+
+def test_another_window_size_counts_from_the_next_drawing(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = show()
+    it.begin(expected=5)
+    it.start("a-task-with-a-name-of-some-length", "b")
+    it.wait(1)
+    assert len(it.screen()) == 3
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("LINES", "4")
+    it.wait(1)
+    assert it.screen() == ["  … and 2 more", "0/5  2.0s"]
+
+
+def test_the_cursor_rests_where_the_frame_begins(show: Any) -> None:
+    it = show()
+    it.begin(expected=5)
+    it.start("a", "b")
+    it.wait(1)
+    it.send(Notice, text="stays")
+    screen = Screen(it.stream.getvalue())
+    assert (screen.row, screen.column) == (1, 0)
+    assert screen.shown()[0] == "stays"

@@ -81,6 +81,15 @@ def test_folders_of_runs_come_and_go(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["r2"]
 
 
+def test_the_size_of_a_run_is_that_of_its_logs_and_events(tmp_path: Path) -> None:
+    state = StateDir(str(tmp_path))
+    state.create_run("r1")
+    assert (state.size_of("r1"), state.size_of("none")) == (0, 0)
+    Path(state.events("r1")).write_bytes(bytes(10_000))
+    Path(state.log("r1", "t")).write_bytes(bytes(100_000))
+    assert 110_000 <= state.size_of("r1") < 150_000
+
+
 @pytest.mark.parametrize(
     ("task", "name"),
     [

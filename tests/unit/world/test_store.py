@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from flowmake.core.errors import StateError
-from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
+from flowmake.core.model import Attempt, History, RunRecord, TaskRecord, Trace
 from flowmake.world import database
 from flowmake.world import store as store_module
 from flowmake.world.files import DiskFiles
@@ -319,11 +319,34 @@ def test_pruning_keeps_the_latest_runs_and_those_that_made_what_is_there(path: P
         made = trace("old", run) if number == 1 else None
         for task in ("old", "new") if number == 1 else ("new",):
             store.end_task(Attempt(task, "succeeded", run, 1.0), TaskRecord(run, task, "succeeded", 1, 1.0, 1.0), made)
-    assert store.prune_runs(2) == ["r0", "r2", "r3"]
+    assert store.prune_runs(History(runs=2), now=6.0) == ["r0", "r2", "r3"]
     assert [run.id for run in store.runs()] == ["r5", "r4", "r1"]
     assert [record.run for record in store.records_of("new")] == ["r5", "r4", "r1"]
     assert store.tasks_of("r2") == []
-    assert store.prune_runs(2) == []
+    assert store.prune_runs(History(runs=2), now=6.0) == []
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("keep", "dropped"),
+    [
+        (History(), []),
+        (History(age=2.5), ["r0", "r1", "r2"]),
+        (History(age=0.0), ["r0", "r1", "r2", "r3", "r4"]),
+        (History(size=600), []),
+        (History(size=599), ["r0"]),
+        (History(size=250), ["r0", "r1", "r2", "r3"]),
+        (History(size=0), ["r0", "r1", "r2", "r3", "r4"]),
+        (History(runs=4, age=2.5, size=400), ["r0", "r1", "r2"]),
+    ],
+)
+def test_each_limit_of_the_history_drops_the_oldest_runs(path: Path, keep: History, dropped: list[str]) -> None:
+    """All took a hundred bytes, and the latest stays in any case."""
+    store = SqliteStore(str(path))
+    for number in range(6):
+        store.end_run(RunRecord(f"r{number}", float(number), size=100))
+    assert store.prune_runs(keep, now=5.0) == dropped
+    assert [run.id for run in reversed(store.runs())] == [f"r{n}" for n in range(len(dropped), 6)]
     store.close()
 
 

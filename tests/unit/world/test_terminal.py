@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import struct
+import termios
 
 import pytest
 
-from flowmake.world.terminal import has_color, has_unicode, is_interactive
+from flowmake.world.terminal import has_color, has_unicode, is_interactive, window_size
 
 
 class Stream(io.StringIO):
@@ -48,3 +52,17 @@ def test_what_an_encoding_carries(encoding: str, carries: bool) -> None:
             self.encoding = encoding
 
     assert has_unicode(Encoded()) is carries  # type: ignore[arg-type]
+
+
+def test_the_size_is_that_of_the_terminal_at_this_moment() -> None:
+    ours, theirs = os.openpty()
+    with open(ours, "rb"), open(theirs, "w") as stream:
+        for lines, columns in ((5, 20), (50, 200)):
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            assert window_size(stream) == (columns, lines)
+
+
+def test_without_a_terminal_the_environment_tells_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "33")
+    monkeypatch.setenv("LINES", "7")
+    assert window_size(io.StringIO()) == (33, 7)

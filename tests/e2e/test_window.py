@@ -1,0 +1,128 @@
+"""Progress in a real terminal emulator whose window changes: nothing of it is left behind, and nothing else is lost."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import COMMAND
+from tests.processes import LIMIT
+
+SETTINGS = "set -g remain-on-exit on\nset -g status off\nset -g default-terminal screen\n"
+FLOW = """\
+[tasks.bad]
+priority = 1
+run = "echo said before; exit 3"
+
+[tasks.wait-for-somebody-with-patience]
+foreach = { n = [1, 2, 3, 4] }
+run = "read line < gate"
+"""
+
+
+class Window:
+    """A window of tmux in which `flowmake ARGS…` runs; tmux joins and breaks lines when it is resized."""
+
+    def __init__(self, folder: Path, project: Any, *args: str) -> None:
+        if shutil.which("tmux") is None:
+            pytest.fail("tmux is missing: install it with the system's package manager (`apt-get install tmux`)")
+        self._base = ["tmux", "-S", str(folder / "s"), "-f", str(folder / "conf")]
+        (folder / "conf").write_text(SETTINGS)
+        environ = [f"{name}={value}" for name, value in project.environ().items() if name != "COLUMNS"]
+        command = ["env", "-i", *environ, "TERM=screen", str(COMMAND), *args]
+        self._do("new-session", "-d", "-x", "70", "-y", "16", "-c", str(project.root), *command)
+        self._do("set", "-g", "window-size", "manual")
+
+    def _do(self, *args: str) -> str:
+        return subprocess.run([*self._base, *args], capture_output=True, text=True, check=True, timeout=LIMIT).stdout
+
+    def resize(self, width: int, height: int) -> None:
+        self._do("resize-window", "-x", str(width), "-y", str(height))
+
+    def lines(self, *, scrolled: bool = False) -> list[str]:
+        """What is in the window, and above it; times are told as SECONDS."""
+        shown = self._do("capture-pane", "-p", *(("-S", "-") if scrolled else ()))
+        return [
+            re.sub(r"\d+\.\ds", "SECONDS", line)[2 * line.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")) :]
+            for line in shown.rstrip("\n").split("\n")
+        ]
+
+    def until(self, is_so: Callable[[list[str]], bool]) -> list[str]:
+        end = time.monotonic() + LIMIT
+        while not is_so(lines := self.lines()):
+            assert time.monotonic() < end, "\n".join(lines)
+        return lines
+
+    def close(self) -> None:
+        self._do("kill-server")
+
+
+@pytest.fixture
+def window(project: Any, tmp_path: Path) -> Iterator[Callable[..., Window]]:
+    opened: list[Window] = []
+
+    def make(*args: str) -> Window:
+        opened.append(Window(tmp_path, project, *args))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+FAILED = ["✗ bad exit code 3 after SECONDS", "    said before"]
+TASKS = [f"wait-for-somebody-with-patience@{n}  SECONDS" for n in (1, 2, 3, 4)]
+
+
+BAR = "━━━━━───────────────────  1/5  1 failed  SECONDS"
+
+
+def is_whole(lines: list[str]) -> bool:
+    """Four tasks and one bar, none of them cut off by the window."""
+    frame = [line for line in lines if line.startswith(("wait", "wai…")) or "1/5" in line]
+    return frame == lines[-5:] and all(line.endswith(("SECONDS", " failed")) for line in frame)
+
+
+def test_a_window_that_changes_shows_the_frame_once(project: Any, window: Any) -> None:
+    project.flowfile(FLOW)
+    with project.gate() as gate:
+        it = window("run", "-k", "-j5")
+        assert it.until(lambda lines: lines[-5:] == [*TASKS, BAR])[:2] == FAILED
+        for width, height in ((60, 16), (40, 16), (24, 12), (30, 8)):
+            it.resize(width, height)
+            it.until(is_whole)
+        gate.write(b"go\n" * 4)
+        end = it.until(lambda lines: any("4 succeeded" in line for line in lines))
+    assert not [line for line in end if line.startswith("wait")], "\n".join(end)
+    assert it.lines(scrolled=True)[0] == FAILED[0]
+
+
+def test_a_window_that_grows(project: Any, window: Any) -> None:
+    project.flowfile(FLOW)
+    with project.gate() as gate:
+        it = window("run", "-k", "-j5")
+        for width, height in ((40, 8), (70, 16)):
+            it.resize(width, height)
+            it.until(is_whole)
+        it.until(lambda lines: lines[-5:] == [*TASKS, BAR])
+        gate.write(b"go\n" * 4)
+        it.until(lambda lines: any("4 succeeded" in line for line in lines))
+
+
+def test_a_tiny_window(project: Any, window: Any) -> None:
+    project.flowfile(FLOW)
+    with project.gate() as gate:
+        it = window("run", "-k", "-j5")
+        it.until(lambda lines: "1/5" in lines[-1])
+        it.resize(20, 5)
+        tiny = ["wait-…ce@1  SECONDS", "  … and 3 more", "1/5  1 failed"]
+        it.until(lambda lines: lines[-3:] == tiny)
+        gate.write(b"go\n" * 4)
+        it.until(lambda lines: any(line.startswith("failed in") for line in lines))
