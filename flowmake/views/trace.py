@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from flowmake.core.text import safe_line
@@ -23,9 +24,12 @@ def document(
 ) -> str:
     """The trace as JSON. `more` are further facts of tasks, by name; `about` those of the run."""
     begin = min((span.start for span in spans), default=0.0)
-    events = [*_names(spans, title), *(_event(span, begin, more.get(span.task, {})) for span in spans)]
+    events = list(_names(spans, title))
+    for lane in sorted({span.lane for span in spans}):
+        of_lane = [(span, more.get(span.task, {})) for span in spans if span.lane == lane]
+        events += _thread(1 + lane, of_lane, begin)
     last = {span.task: span for span in spans}
-    events += [_event(last[task], begin, {}, _CRITICAL) for task in critical if task in last]
+    events += _thread(_CRITICAL, [(last[task], {}) for task in critical if task in last], begin)
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ms", "otherData": dict(about)}, indent=1) + "\n"
 
 
@@ -41,15 +45,22 @@ def _metadata(kind: str, thread: int, **args: Any) -> dict[str, Any]:
     return {"ph": "M", "name": kind, "pid": _PROCESS, "tid": thread, "args": args}
 
 
-def _event(span: Span, begin: float, more: Mapping[str, Any], thread: int | None = None) -> dict[str, Any]:
-    """A complete event; times in microseconds, as the format has them."""
-    return {
-        "ph": "X",
-        "name": safe_line(span.task),
-        "cat": span.status,
-        "pid": _PROCESS,
-        "tid": 1 + span.lane if thread is None else thread,
-        "ts": round((span.start - begin) * 1e6),
-        "dur": round(span.seconds * 1e6),
-        "args": {"status": span.status, "attempt": span.attempt, **more},
-    }
+def _thread(number: int, spans: Sequence[tuple[Span, Mapping[str, Any]]], begin: float) -> Iterator[dict[str, Any]]:
+    """Complete events, in microseconds.
+
+    Viewers take an event that begins within another one for a call that it makes, and drop what then ends too late.
+    Recorded times are a little blurred, so each event ends when the next one begins, at the latest.
+    """
+    starts = [span.start for span, _ in spans]
+    for (span, more), following in zip(spans, [*starts, inf][1:], strict=False):
+        start, end = (round((time - begin) * 1e6) for time in (span.start, min(span.start + span.seconds, following)))
+        yield {
+            "ph": "X",
+            "name": safe_line(span.task),
+            "cat": span.status,
+            "pid": _PROCESS,
+            "tid": number,
+            "ts": start,
+            "dur": max(end - start, 0),
+            "args": {"status": span.status, "attempt": span.attempt, **more},
+        }

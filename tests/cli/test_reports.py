@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -162,6 +163,29 @@ def test_a_trace(built: Any) -> None:
         "reasons": ["never ran"],
         "exit_code": 0,
     }
+
+
+def test_a_trace_of_many_short_tasks_has_one_at_a_time_for_each_worker(project: Any) -> None:
+    project.flowfile('[tasks.a]\nforeach = { n = { range = [0, 60] } }\nrun = "true"')
+    assert project.run("run", "-q", "-j3").code == 0
+    events = json.loads(project.run("report", "--format", "trace", "-o", "-").stdout)["traceEvents"]
+    spans = sorted((e["tid"], e["ts"], e["ts"] + e["dur"], e["name"]) for e in events if e["ph"] == "X" and e["tid"])
+    assert {name for *_, name in spans} == {f"a@{n}" for n in range(60)}
+    assert {thread for thread, *_ in spans} <= {1, 2, 3}
+    assert [(one, other) for one, other in pairwise(spans) if one[0] == other[0] and one[2] > other[1]] == []
+
+
+def test_metrics_are_replaced_as_a_whole(letters: Any) -> None:
+    """Who has the file open, as a collector may, reads the old one to its end."""
+    assert letters.run("run", "-q", "--metrics-file", "flow.prom").code == 0
+    old = letters.read("flow.prom")
+    with open(letters.root / "flow.prom") as reader:
+        begun = reader.read(10)
+        letters.write("in.txt", "xyz")
+        assert letters.run("run", "-q", "--metrics-file", "flow.prom").code == 0
+        assert begun + reader.read() == old
+    assert letters.read("flow.prom") != old
+    assert sorted(path.name for path in letters.root.glob("*.prom*")) == ["flow.prom"]
 
 
 def test_junit_of_a_run_and_of_one_with_nothing_to_do(letters: Any) -> None:
