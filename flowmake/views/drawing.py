@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from math import inf
@@ -9,11 +10,11 @@ from math import inf
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flowmake.core.errors import UsageError
+from flowmake.core.errors import MissingTool, UsageError
 from flowmake.core.plan import Plan
 from flowmake.core.standing import state_of
 from flowmake.core.text import safe_line
-from flowmake.views import dot, images, picture
+from flowmake.views import dot, images, picture, text
 from flowmake.views.neighbourhood import around, between
 from flowmake.views.picture import Known, Options, Picture
 
@@ -100,7 +101,7 @@ def of_plan(
 
 
 class Drawing:
-    """A picture of a flow: shown by itself in a notebook, saved with `save`. `source` is its DOT text."""
+    """A picture of a flow: shown by itself in a notebook, as a tree of text in a console, saved with `save`."""
 
     def __init__(self, drawn: Picture) -> None:
         self.picture = drawn
@@ -117,5 +118,13 @@ class Drawing:
         """
         images.write(self.source, path)
 
-    def _repr_svg_(self) -> str:
-        return images.image(self.source, "svg").decode()
+    def __repr__(self) -> str:
+        return text.tree(self.picture).rstrip("\n")
+
+    def _repr_svg_(self) -> str | None:
+        """For notebooks; where nothing can draw it, these show the text."""
+        try:
+            return images.image(self.source, "svg").decode()
+        except MissingTool as error:
+            warnings.warn(f"{error.message}; {error.hint}", stacklevel=2)
+            return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import xml.etree.ElementTree as ET
 from math import inf
 from pathlib import Path
@@ -70,6 +71,22 @@ def test_what_is_secret_is_masked(tmp_path: Path) -> None:
     drawing = flowmake.load(tmp_path).drawing()
     assert [node.command.splitlines()[0] for node in drawing.picture.nodes] == ["curl -H ***"]
     assert "hunter2" not in drawing.source
+
+
+def test_a_console_shows_it_as_text(tmp_path: Path) -> None:
+    (tmp_path / "Flowfile").write_text(FLOW)
+    assert repr(flowmake.load(tmp_path).drawing()) == "two [stale]\n└─ one [2 instances, all stale]"
+
+
+def test_where_nothing_can_draw_a_notebook_shows_text_and_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Flowfile").write_text(FLOW)
+    drawing = flowmake.load(tmp_path).drawing()
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    with pytest.warns(UserWarning, match="needs the program `dot` of Graphviz.*apt install graphviz"):
+        assert drawing._repr_svg_() is None
 
 
 def test_a_script_saves_the_picture_with_its_files(tmp_path: Path) -> None:
