@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import NODEFAULT, inspect
 
-from flowmake.core import schema, schema_fields
+from flowmake.core import editorschema, schema, schema_fields
 from flowmake.core.validation import expectation
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -84,7 +84,7 @@ def flowfile_page() -> str:
 
 def schema_file() -> str:
     """The JSON Schema, as `flowmake schema` prints it."""
-    return msgspec.json.format(msgspec.json.encode(schema.json_schema()), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(editorschema.json_schema()), indent=2).decode() + "\n"
 
 
 PAGES = {"flowfile.md": flowfile_page, "flowfile.schema.json": schema_file}

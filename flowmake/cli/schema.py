@@ -41,7 +41,7 @@ def command(document: str) -> int:
 def schema_of(document: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a Flowfile or of a document."""
     if document == "flowfile":
-        from flowmake.core.schema import json_schema
+        from flowmake.core.editorschema import json_schema
 
         return json_schema()
     if document == "events":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FLOWFILE = """\
+#:schema {schema}
 # What this flow makes, and how. `flowmake run` runs what is stale; `flowmake why` says why it is;
 # `flowmake graph -o graph.svg` draws it. Every path is relative to this file's folder.
 
@@ -27,8 +28,8 @@ run = "cat {{{{ inputs }}}} > {{{{ outputs }}}}"
 """
 
 
-def flowfile(name: str) -> str:
-    """The starter Flowfile for a flow of this name."""
+def flowfile(name: str, schema: str) -> str:
+    """The starter Flowfile for a flow of this name; `schema` is where editors find the JSON Schema."""
     from json import dumps
 
-    return FLOWFILE.format(name=dumps(name, ensure_ascii=False))
+    return FLOWFILE.format(name=dumps(name, ensure_ascii=False), schema=schema)

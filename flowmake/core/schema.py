@@ -373,11 +373,3 @@ class IncludedTable(Struct, forbid_unknown_fields=True):
     pools: Pools = {}
     resources: Resources = {}
     tasks: Tasks = {}
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a Flowfile, for editors."""
-    from msgspec import json
-
-    found = json.decode(json.encode(json.schema(FlowfileTable)))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Flowfile", **found}

@@ -11,7 +11,12 @@ NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_.-]*"
 
 def doc(text: str, *, expects: str = "", example: str = "") -> Meta:
     """What a field is for; `expects` words its type in errors, `example` is TOML that could stand right of the `=`."""
-    return Meta(description=text, extra={"expects": expects, "example": example})
+    shown = f"{text}\n\nFor example `{example}`." if example else text
+    return Meta(
+        description=text,
+        extra={"expects": expects, "example": example},
+        extra_json_schema={"x-taplo": {"docs": {"main": shown}}},
+    )
 
 
 def wording(expects: str, hint: str = "") -> Meta:

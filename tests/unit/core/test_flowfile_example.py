@@ -14,6 +14,7 @@ import tomli
 from msgspec import inspect
 
 from flowmake.core import schema
+from flowmake.core.editorschema import json_schema
 from flowmake.core.flowfile import load_flow
 
 ROOT = Path(__file__).parents[3]
@@ -66,8 +67,8 @@ def test_the_example_mentions_every_field(table: str, field: str) -> None:
 
 
 def test_the_schema_is_a_schema_and_takes_the_example() -> None:
-    jsonschema.Draft202012Validator.check_schema(schema.json_schema())
-    jsonschema.validate(tomli.loads(EXAMPLE), schema.json_schema())
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    jsonschema.validate(tomli.loads(EXAMPLE), json_schema())
 
 
 @pytest.mark.parametrize(
@@ -91,12 +92,12 @@ def test_the_schema_is_a_schema_and_takes_the_example() -> None:
     ],
 )
 def test_the_schema_refuses_what_the_structs_refuse(text: str) -> None:
-    validator = jsonschema.Draft202012Validator(schema.json_schema())
+    validator = jsonschema.Draft202012Validator(json_schema())
     assert not validator.is_valid(tomli.loads(text))
 
 
 def test_the_schema_is_made_anew_each_time() -> None:
-    first: dict[str, Any] = schema.json_schema()
+    first: dict[str, Any] = json_schema()
     kept = copy.deepcopy(first)
     first["$defs"].clear()
-    assert schema.json_schema() == kept
+    assert json_schema() == kept
