@@ -22,7 +22,7 @@ from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.engine.mailbox import Mailbox
 from flowmake.world.hashing import hash_entry, hash_link
-from flowmake.world.statcache import tick_left
+from flowmake.world.statcache import FINE_NS, tick_left
 from flowmake.world.trees import TreeHasher
 
 GIVEN_HERE = ("SLURM_", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TMPDIR")
@@ -42,6 +42,14 @@ class _Attempt(Struct):
     timed_out: bool = False
 
 
+class _Settling(Struct, frozen=True):
+    """A success whose outputs are not hashed yet: when (monotonic) a later change of them would show."""
+
+    due: float
+    attempt: _Attempt
+    ended: Ended
+
+
 class Node:
     """Attempts under way on this machine, by fence. `calls` is how many Python functions run at once."""
 
@@ -49,6 +57,7 @@ class Node:
         self._commands = LocalExecutor()
         self._calls = PoolExecutor(calls)
         self._attempts: dict[str, _Attempt] = {}
+        self._settling: list[_Settling] = []
         self._host = socket.gethostname()
 
     def start(self, work: Work) -> None:
@@ -69,15 +78,23 @@ class Node:
     def poll(self) -> list[tuple[str, Ended]]:
         """Attempts that ended since the last call, with their outputs measured if they succeeded."""
         self._heed_time()
-        return [(ended.task, self._finished(ended)) for each in self._executors() for ended in each.poll()]
-
-    def wait(self, longest: float | None) -> None:
-        """Until `poll` may have news, at most so many seconds."""
-        news = select.poll()
         for executor in self._executors():
-            for fd in executor.fds():
-                news.register(fd, select.POLLIN)
-        due = min((min(each.stop_at, each.kill_at) for each in self._attempts.values()), default=float("inf"))
+            for ended in executor.poll():
+                attempt = self._attempts.pop(ended.task)
+                self._settling.append(_Settling(time.monotonic() + _settles_in(attempt.work, ended), attempt, ended))
+        now = time.monotonic()
+        over = [each for each in self._settling if each.due <= now]
+        self._settling = [each for each in self._settling if each.due > now]
+        return [(each.ended.task, self._finished(each.attempt, each.ended)) for each in over]
+
+    def wait(self, longest: float | None, also: Sequence[int] = ()) -> None:
+        """Until `poll` may have news, or there is something to read at one `also`; at most so many seconds."""
+        news = select.poll()
+        for fd in [*also, *(fd for executor in self._executors() for fd in executor.fds())]:
+            news.register(fd, select.POLLIN)
+        dues = [each.due for each in self._settling]
+        dues += [min(each.stop_at, each.kill_at) for each in self._attempts.values()]
+        due = min(dues, default=float("inf"))
         limit = min(due - time.monotonic(), float("inf") if longest is None else longest)
         news.poll(None if limit == float("inf") else max(limit, 0.0) * 1000)
 
@@ -99,16 +116,35 @@ class Node:
                 attempt.timed_out = True
                 self.stop(fence)
 
-    def _finished(self, ended: Ended) -> Ended:
-        attempt = self._attempts.pop(ended.task)
+    def _finished(self, attempt: _Attempt, ended: Ended) -> Ended:
         work, ended = attempt.work, structs.replace(ended, host=self._host, timed_out=attempt.timed_out)
         ended = structs.replace(ended, task=work.task)
-        if ended.exit_code or ended.signal is not None or ended.error:
+        if _failed(ended):
             return ended
         try:
             return structs.replace(ended, outputs=measure(work.root, work.outputs))
         except (OSError, StateError) as error:
             return structs.replace(ended, exit_code=None, error=str(error))
+
+
+def _failed(ended: Ended) -> bool:
+    return bool(ended.exit_code or ended.signal is not None or ended.error)
+
+
+def _settles_in(work: Work, ended: Ended) -> float:
+    """Seconds until a later change of its outputs would show in their times; the other attempts go on meanwhile."""
+    if _failed(ended):
+        return 0.0
+    return max((_tick_of(os.path.join(work.root, path)) for path in work.outputs), default=0.0)
+
+
+def _tick_of(full: str) -> float:
+    if full.endswith("/"):  # which of the files below it was written last would cost as much as hashing them
+        return FINE_NS / 1e9
+    try:
+        return tick_left(os.stat(full), time.time_ns())
+    except OSError:
+        return 0.0
 
 
 def environment(wanted: Mapping[str, str]) -> dict[str, str]:
