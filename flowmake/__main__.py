@@ -24,12 +24,12 @@ def main() -> int:
 def _answer(argv: list[str]) -> int:
     from flowmake import fastpath
 
-    code = fastpath.run(argv)
-    if code is not None:
-        return code
+    found = fastpath.run(argv)
+    if isinstance(found, int):
+        return found
     from flowmake.cli import main as command_line
 
-    return command_line(argv)
+    return command_line(argv, found)
 
 
 def _open_missing_streams() -> None:

@@ -10,13 +10,25 @@ from time import time
 
 from flowmake import __version__
 from flowmake.world import snapshot
+from flowmake.world.snapshot import Found
 
 FLOWFILE = "Flowfile"
 STATE = ".flowmake"
 
 
-def run(argv: list[str]) -> int | None:
-    """The exit code, if a snapshot answers the command; else None, and nothing was done."""
+def run(argv: list[str]) -> int | Found | None:
+    """The exit code, if a snapshot answers the command; what differs from one that would; None if there is none."""
+    found = _find(argv)
+    if found is None or found.answer is None:
+        return found
+    try:
+        os.write(2, found.answer.encode())  # unbuffered: what cannot be written must not come up again at exit
+    except OSError:  # a full disk, a reader that has gone: the normal path knows how to go on then
+        return None
+    return 0
+
+
+def _find(argv: list[str]) -> Found | None:
     if argv[:1] != ["run"] or "FLOWMAKE_STATE_DIR" in os.environ:
         return None
     try:
@@ -24,20 +36,12 @@ def run(argv: list[str]) -> int | None:
     except FileNotFoundError:
         return None
     key = question(argv, folder)
-    found = _flowfile(argv, folder)
-    if found is None:
+    flowfile = _flowfile(argv, folder)
+    if flowfile is None:
         return None
-    root, flowfile = found
-    state = snapshot.own_folder(os.path.join(root, STATE), flowfile)
-    path = snapshot.path_for(state, key)
-    message = snapshot.message_if_current(path, key, os.environ, time())
-    if message is None:
-        return None
-    try:
-        os.write(2, message.encode())  # unbuffered: what cannot be written must not come up again at exit
-    except OSError:  # a full disk, a reader that has gone: the normal path knows how to go on then
-        return None
-    return 0
+    root, name = flowfile
+    state = snapshot.own_folder(os.path.join(root, STATE), name)
+    return snapshot.find(snapshot.path_for(state, key), key, os.environ, time())
 
 
 def question(argv: list[str], folder: str) -> bytes:

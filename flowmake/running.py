@@ -61,10 +61,9 @@ class Run:
         """Run; the last event."""
         workspace = self._workspace
         workspace.state.create()
-        store = wiring.open_store(workspace.state, read_only=False)
+        view = workspace.open()
+        store, files = view.store, view.files
         try:
-            files = wiring.open_files(workspace.flow.root, workspace.state, store)
-            view = workspace.view(store, files)
             demand = workspace.demand(view, targets, self._options)
             names = needed(view.graph, demand)
             check(view, names)
@@ -76,7 +75,7 @@ class Run:
             try:
                 finished = self._run(view, demand, outposts)
                 files.settle()
-                self._remember(Sight(view, files, demand), finished)
+                self._remember(Sight(view, demand), finished)
                 store.save_stat_cache(files.cache)
             finally:
                 for observer in self._observers:
@@ -178,6 +177,7 @@ class Run:
                 jobs=self._jobs,
                 argv=options.argv,
                 expected=expected,
+                fresh=demand.fresh,
             )
         )
         return scheduler.run()
@@ -204,7 +204,7 @@ class Run:
             counts=outcome.counts,
             seconds=now - self._started,
             total=sum(outcome.counts.values()),
-            orphans=upkeep.note_orphans(view),
+            orphans=() if demand.within is not None else upkeep.note_orphans(view),
         )
         if any(outcome.counts.get(kind) for kind in RAN):
             size = self._workspace.state.size_of(self._id)

@@ -8,7 +8,8 @@ from datetime import datetime, time, timedelta
 
 from msgspec import Struct
 
-from flowmake import wiring
+from flowmake import __version__, wiring
+from flowmake.core.compiled import Compiled, Question
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Task
@@ -20,19 +21,35 @@ from flowmake.world.files import DiskFiles
 from flowmake.world.looked import Looked
 
 
+class Kept(Struct, frozen=True):
+    """What an earlier run has left: a snapshot, compared with what is there now, and the compiled graph beside it."""
+
+    found: snapshot.Found
+    compiled: Compiled
+
+
 class Invocation(Struct, frozen=True):
-    """A way of calling flowmake that may be answered from a snapshot: its key, and what to say of N fresh tasks."""
+    """A way of calling flowmake that may be answered from a snapshot: its key, and what to say of N fresh tasks.
+
+    `asked` is what whoever called wants to find again beside a compiled graph. `kept` is what this run goes by
+    instead of looking at everything.
+    """
 
     key: bytes
     message: Callable[[int], str]
+    asked: bytes = b""
+    kept: Kept | None = None
 
 
 class Sight(Struct, frozen=True):
     """What a run, or a second look after it, judged by."""
 
     view: View
-    files: DiskFiles
     demand: Demand
+
+    @property
+    def files(self) -> DiskFiles:
+        return self.view.files
 
     @property
     def names(self) -> list[str]:
@@ -52,22 +69,27 @@ def remember(workspace: Workspace, invocation: Invocation, sight: Sight, ran: Co
         wiring.wait_out_tick()
         sight = _again(workspace, sight)
         looked = _together(workspace, sight.files) if _all_fresh(sight) else None
-    if looked is not None:
-        _write(workspace, invocation, sight, looked)
-    return looked is not None
+    if looked is None:
+        return False
+    if invocation.kept is not None:
+        return _patch(invocation.kept, sight, looked, ran)
+    _write(workspace, invocation, sight, looked)
+    return True
 
 
 def _again(workspace: Workspace, sight: Sight) -> Sight:
     files = wiring.open_files_again(sight.files)
-    return Sight(workspace.view(sight.view.store, files), files, sight.demand)
+    return Sight(workspace.view(sight.view.store, files), sight.demand)
 
 
 def _all_fresh(sight: Sight) -> bool:
     """Judge everything."""
-    view, targets = sight.view, sight.demand.targets
-    reveal(view, targets)
-    known = all(name in view.graph.tasks for name in targets)
-    return known and preview(view.graph, view.evidence, sight.demand).is_fresh
+    view, demand = sight.view, sight.demand
+    if demand.within is not None:
+        return _are_fresh(view, demand.within)
+    reveal(view, demand.targets)
+    known = all(name in view.graph.tasks for name in demand.targets)
+    return known and preview(view.graph, view.evidence, demand).is_fresh
 
 
 def _touched(sight: Sight, paths: set[str]) -> Iterator[str]:
@@ -85,24 +107,6 @@ def _are_fresh(view: View, names: Iterable[str]) -> bool:
     return all(isinstance(verdict, Fresh) for verdict in verdicts)
 
 
-def _write(workspace: Workspace, invocation: Invocation, sight: Sight, looked: Looked) -> None:
-    graph, evidence = sight.view.graph, sight.view.evidence
-    tasks = [task for task in map(graph.tasks.__getitem__, sight.names) if not task.is_group]
-    variables = {name for task in tasks for name in task.declared.track_env}
-    if _tells_dates(graph):
-        variables.add("TZ")
-    snapshot.write(
-        snapshot.path_for(workspace.state.path, invocation.key),
-        invocation.key,
-        invocation.message(len(tasks)),
-        workspace.flow.root,
-        {os.fsencode(path): figures for path, figures in looked.files.items()},
-        [os.fsencode(path) for path in looked.absent],
-        {name: snapshot.digest(os.environ.get(name)) for name in variables},
-        min(_deadlines(graph, evidence, tasks), default=float("inf")),
-    )
-
-
 def _together(workspace: Workspace, files: DiskFiles) -> Looked | None:
     """All that was looked at, for loading the flow and for judging; None if any part of it is uncertain."""
     whole = Looked(workspace.flow.root)
@@ -110,6 +114,44 @@ def _together(workspace: Workspace, files: DiskFiles) -> Looked | None:
         if part is None or not (part.settle() and whole.take(part)):
             return None
     return whole
+
+
+# -- a snapshot of everything ----------------------------------------------------------------------------------
+
+
+def _write(workspace: Workspace, invocation: Invocation, sight: Sight, looked: Looked) -> None:
+    graph, evidence = sight.view.graph, sight.view.evidence
+    tasks = [task for task in map(graph.tasks.__getitem__, sight.names) if not task.is_group]
+    variables = {name for task in tasks for name in task.declared.track_env}
+    if _tells_dates(graph):
+        variables.add("TZ")
+    path = snapshot.path_for(workspace.state.path, invocation.key)
+    snapshot.write(
+        path,
+        invocation.key,
+        invocation.message(len(tasks)),
+        workspace.flow.root,
+        {os.fsencode(path): figures for path, figures in looked.files.items()},
+        [os.fsencode(path) for path in looked.absent],
+        {name: snapshot.digest(os.environ.get(name)) for name in variables},
+        min(_deadlines(graph, evidence, tasks), default=float("inf")),
+        _compile(path, invocation, sight, looked),
+    )
+
+
+def _compile(path: str, invocation: Invocation, sight: Sight, looked: Looked) -> str:
+    """Write the compiled graph beside its snapshot; its seal, empty where there is none."""
+    from flowmake.core.flattening import flatten
+    from flowmake.world import sections
+
+    view = sight.view
+    for name in sight.names:
+        view.evidence.discover(name, ready=True)  # what ran may have learnt of more
+    made_by = (view.graph.producer(path) for path in view.store.made())
+    tasks = sum(not view.graph.tasks[name].is_group for name in sight.names)
+    question = Question(sight.demand.targets, tasks, invocation.asked)
+    flat = flatten(view.evidence, sight.names, looked.decisive, question, None in made_by)
+    return "" if flat is None else sections.write(path + snapshot.GRAPH, flat, __version__)
 
 
 def _deadlines(graph: Graph, evidence: Evidence, tasks: Iterable[Task]) -> Iterator[float]:
@@ -129,3 +171,27 @@ def _tells_dates(graph: Graph) -> bool:
     """Whether any task ranges over dates, which may count from today."""
     ranges = (d.foreach.keys.values() for d in graph.flow.declarations.values() if d.foreach)
     return any(source.dates for sources in ranges for source in sources)
+
+
+# -- a snapshot brought up to date -----------------------------------------------------------------------------
+
+
+def _patch(kept: Kept, sight: Sight, looked: Looked, ran: Collection[str]) -> bool:
+    """Write the snapshot again with what has been looked at now; False where more has changed than was judged.
+
+    Its deadline stays, though what ran has a later one now.
+    """
+    from flowmake.world.patching import Patch
+
+    found, compiled = kept.found, kept.compiled
+    states = {os.fsencode(path): figures for path, figures in looked.files.items()}
+    patch = Patch(states, {os.fsencode(path) for path in looked.absent}, set(found.changed))
+    concerned = compiled.affected(map(os.fsdecode, patch.differing(found)))
+    within = sight.demand.within or {}
+    if concerned is None or not concerned.keys() <= within.keys():
+        return False
+    evidence = sight.view.evidence
+    traces = [trace for name in ran if (trace := evidence.trace(name)) is not None]
+    still_holds = looked.decisive <= compiled.decisive and all(map(compiled.has_known, traces))
+    patch.write(found, found.seal if still_holds else "")
+    return True

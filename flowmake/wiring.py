@@ -161,9 +161,11 @@ def open_store(state: StateDir, *, read_only: bool, notices: list[str] | None = 
     return SqliteStore(state.database, read_only=read_only, notices=notices)
 
 
-def open_files(root: str, state: StateDir, store: SqliteStore | None = None) -> DiskFiles:
-    """The disk below a root; digests known from earlier runs spare hashing when a store is given."""
-    return DiskFiles(root, store.stat_cache() if store is not None else None, exclude=(state.top,))
+def open_files(
+    root: str, state: StateDir, store: SqliteStore | None = None, paths: Sequence[str] | None = None
+) -> DiskFiles:
+    """The disk below a root; digests known from earlier runs, of all `paths` or some, spare hashing with a store."""
+    return DiskFiles(root, store.stat_cache(paths) if store is not None else None, exclude=(state.top,))
 
 
 def open_files_again(files: DiskFiles) -> DiskFiles:

@@ -14,10 +14,11 @@ from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Flow
 from flowmake.core.plan import Demand, check_inputs, needed, preview, resolve_targets
-from flowmake.core.ports import Files, Store
 from flowmake.core.rehearsal import rehearse
 from flowmake.core.secrets import Secrets, of_flow
+from flowmake.world.files import DiskFiles
 from flowmake.world.looked import Looked
+from flowmake.world.store import SqliteStore
 
 
 class RunOptions(Struct, frozen=True):
@@ -55,8 +56,8 @@ class View(Struct, frozen=True):
 
     graph: Graph
     evidence: Evidence
-    files: Files
-    store: Store
+    files: DiskFiles
+    store: SqliteStore
 
 
 class Workspace:
@@ -84,7 +85,16 @@ class Workspace:
         with closing(wiring.open_store(self.state, read_only=True, notices=self.notices)) as store:
             yield self.view(store, wiring.open_files(self.flow.root, self.state, store))
 
-    def view(self, store: Store, files: Files) -> View:
+    def open(self) -> View:
+        """A view for a run. The state folder exists; the store is to be closed. Raises `FlowfileError`."""
+        store = wiring.open_store(self.state, read_only=False)
+        try:
+            return self.view(store, wiring.open_files(self.flow.root, self.state, store))
+        except BaseException:
+            store.close()
+            raise
+
+    def view(self, store: SqliteStore, files: DiskFiles) -> View:
         """Graph and evidence on an open store. Raises `FlowfileError`."""
         made = store.made()
         graph = Graph(self.flow, wiring.DiskSources(files), lambda p: p in made and files.digest(p) == made[p])

@@ -12,11 +12,18 @@ if TYPE_CHECKING:
 
     from click import Context
 
+    from flowmake.world.snapshot import Found
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code; never raises but for a request to end the interpreter."""
+
+def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
+    """Run one command line and return its exit code; never raises but for a request to end the interpreter.
+
+    `found` is what differs from the snapshot of this very command line.
+    """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can carry
+    if found is not None and (code := _again(found)) is not None:
+        return code
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "_FLOWMAKE_COMPLETE" not in os.environ:
         from flowmake.cli import frontpage
@@ -24,6 +31,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (text := frontpage.answer(arguments)) is not None:
             return _printed(text)
     return _invoked(arguments)
+
+
+def _again(found: Found) -> int | None:
+    """The exit code of a run of what is affected; None where everything has to be looked at."""
+    from flowmake.cli.carrying import again
+
+    try:
+        return again(found)
+    except (Exception, KeyboardInterrupt) as error:
+        return _explain(error, None)
 
 
 def _printed(text: str) -> int:

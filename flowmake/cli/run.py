@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +15,7 @@ from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
     from flowmake.build import Project, RunOptions
-    from flowmake.cli.observing import Wishes
+    from flowmake.cli.carrying import Asked
     from flowmake.shortcut import Invocation
 
 LOCK = re.compile(r"wait(=\d+(\.\d+)?)?|fail|skip", re.ASCII)
@@ -101,41 +100,26 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> int:
     from flowmake.build import RunOptions
-    from flowmake.cli.observing import Wishes, default_lock, tick
+    from flowmake.cli.carrying import Asked, carry_out
+    from flowmake.cli.observing import Wishes
 
     if given["keep_going"] and given["fail_fast"]:
         raise click.UsageError("`--keep-going` and `--fail-fast` contradict each other", ctx)
     names = {name: given[name] for name in RunOptions.__struct_fields__ if name in given}
-    settled = {"jobs": given["jobs"] or 0, "lock": given["lock"] or default_lock(), "tick": tick()}
-    options = RunOptions(**{**names, **settled, "argv": ("flowmake", *sys.argv[1:])})
+    options = RunOptions(**{**names, "jobs": given["jobs"] or 0, "argv": ("flowmake", *sys.argv[1:])})
     project = open_project(ctx)
     if given["dry_run"]:
         return _preview(project, targets, options, verbose=given["verbose"])
-    wishes = Wishes(**{name: given[name] for name in Wishes.__struct_fields__})
-    return _run(project, targets, options, wishes, _invocation(ctx, wishes))
+    asked = Asked(options, Wishes(**{name: given[name] for name in Wishes.__struct_fields__}))
+    return carry_out(project, targets, asked, _invocation(ctx, asked))
 
 
-def _run(
-    project: Project, targets: tuple[str, ...], options: RunOptions, wishes: Wishes, invocation: Invocation | None
-) -> int:
-    from flowmake.cli.observing import confirmer, observers
-    from flowmake.cli.output import note
-
-    with ExitStack() as stack:
-        listeners = observers(project, wishes, stack)
-        say = (lambda text: None) if wishes.quiet else note
-        end = project.run(targets, options, listeners, confirmer(), say, invocation)
-    if end is None:
-        say("another flowmake is at work here; skipped")
-        return 0
-    return end.exit_code
-
-
-def _invocation(ctx: click.Context, wishes: Wishes) -> Invocation | None:
+def _invocation(ctx: click.Context, asked: Asked) -> Invocation | None:
     """What the same command line may be answered with next time, if it asks for no more than that.
 
     With a profile it does: that file may say something else by then.
     """
+    wishes = asked.wishes
     if wishes.verbose or wishes.want_files or ctx.default_map is not None:
         return None
     from flowmake import fastpath
@@ -143,7 +127,7 @@ def _invocation(ctx: click.Context, wishes: Wishes) -> Invocation | None:
     from flowmake.shortcut import Invocation
 
     key = fastpath.question(sys.argv[1:], started_in(ctx))
-    return Invocation(key, lambda total: "" if wishes.quiet else nothing_to_do(total) + "\n")
+    return Invocation(key, lambda total: "" if wishes.quiet else nothing_to_do(total) + "\n", asked.as_bytes())
 
 
 def _preview(project: Project, targets: tuple[str, ...], options: RunOptions, *, verbose: bool) -> int:

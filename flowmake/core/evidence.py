@@ -269,14 +269,17 @@ class Evidence:
 
     def _module(self, task: Task) -> str:
         """A `call`'s module file with its digest; just the module's name where it is not below the root."""
-        if task.declared.kind != "call":
-            return ""
-        module = str(task.declared.action).partition(":")[0]
-        stem = module.replace(".", "/")
-        for path in (f"{stem}.py", f"{stem}/__init__.py"):
+        for path in self.modules(task):
             if digest := self.files.digest(path):
                 return f"{path} {digest}"
-        return module
+        return str(task.declared.action).partition(":")[0] if task.declared.kind == "call" else ""
+
+    def modules(self, task: Task) -> tuple[str, ...]:
+        """Where the module of a `call` may be; the first file that is there is it. Nothing for other tasks."""
+        if task.declared.kind != "call":
+            return ()
+        stem = str(task.declared.action).partition(":")[0].replace(".", "/")
+        return f"{stem}.py", f"{stem}/__init__.py"
 
     # -- after a success ---------------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
+from msgspec import Struct
+
 from flowmake.core import expand, overlaps, walks
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.expand import Sources
@@ -34,18 +36,44 @@ from flowmake.core.templates import has_template
 from flowmake.core.wellformed import template_problems
 
 
+class Tables(Struct, frozen=True):
+    """What a graph comes to once it is built: tasks and groups by name, and for each of them names of others."""
+
+    tasks: dict[str, Task]
+    groups: dict[str, tuple[str, ...]]
+    upstream: dict[str, tuple[str, ...]]
+    needs: dict[str, tuple[str, ...]]
+    order_only: dict[str, frozenset[str]]
+
+
 class Graph:
     """All tasks of a flow with their edges.
 
     `tasks` holds concrete tasks and groups by name; a `foreach` name is a group whose upstreams are its instances.
-    While a fan-out's source is not made yet, its name is in `fanouts` and its group waits for that source only.
+    While a fan-out's source is not made yet, its name is in `fanouts` and its group waits for that source only;
+    `ranged_over` are the sources of those that were expanded since.
     """
 
     def __init__(self, flow: Flow, sources: Sources, is_made: Callable[[str], bool] = lambda path: False) -> None:
+        self._begin(flow, sources, is_made)
+        self._build()
+
+    @classmethod
+    def of_tables(cls, flow: Flow, tables: Tables, outputs: Producers, sources: Sources) -> Graph:
+        """A graph that was built before, in which everything is known and nothing is left over from other tasks."""
+        graph = cls.__new__(cls)
+        graph._begin(flow, sources, lambda path: False)
+        graph.outputs = outputs
+        graph.tasks, graph.groups = tables.tasks, tables.groups
+        graph._upstream, graph._needs, graph._order_only = tables.upstream, tables.needs, tables.order_only
+        return graph
+
+    def _begin(self, flow: Flow, sources: Sources, is_made: Callable[[str], bool]) -> None:
         self.flow = flow
         self.tasks: dict[str, Task] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
         self.fanouts: dict[str, tuple[str, ...]] = {}
+        self.ranged_over: set[str] = set()
         self.outputs = Producers()
         self._sources = sources
         self._is_made = is_made
@@ -57,7 +85,6 @@ class Graph:
         self._problems: list[Problem] = []
         self._fanout_outputs: dict[str, list[str]] = {}
         self._named: tuple[int, frozenset[str]] = (0, frozenset())
-        self._build()
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -68,6 +95,10 @@ class Graph:
     def order_only(self, name: str) -> frozenset[str]:
         """Those upstreams that only come first (`after`): their failure does not concern this task."""
         return self._order_only.get(name, frozenset())
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Those upstreams that the task names in `needs`."""
+        return self._needs.get(name, ())
 
     def downstream(self) -> dict[str, list[str]]:
         """For each name, the names that wait for it."""
@@ -133,7 +164,7 @@ class Graph:
         `recall` knows of files that were there and are removed by now. Raises `FlowfileError` when the instances clash
         with other tasks or make a cycle.
         """
-        del self.fanouts[name]
+        self.ranged_over.update(self.fanouts.pop(name))
         self._fanout_outputs.pop(name, None)
         tasks = self._expand(self.flow.declarations[name], recall)
         self._add(tasks)

@@ -44,12 +44,22 @@ class Plan(Struct, frozen=True):
 
 
 class Demand(Struct, frozen=True):
-    """Which tasks are wanted, and how: `only` leaves upstreams alone, `forced` names are stale whatever the facts."""
+    """Which tasks are wanted, and how: `only` leaves upstreams alone, `forced` names are stale whatever the facts.
+
+    `within` holds the names, upstream first, that need to be judged where all else is known to be fresh; `fresh` is
+    how many tasks that is, without groups.
+    """
 
     targets: tuple[str, ...]
     only: bool = False
     force_all: bool = False
     forced: frozenset[str] = frozenset()
+    within: dict[str, None] | None = None
+    fresh: int = 0
+
+    def concerned(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of the names that are not known to be fresh."""
+        return tuple(names) if self.within is None else tuple(name for name in names if name in self.within)
 
     def forces(self, task: Task) -> bool:
         """Is this task to run, whatever the facts? Naming a `foreach` task forces all its instances."""
@@ -184,7 +194,9 @@ def walk(
 
 
 def needed(graph: Graph, demand: Demand) -> list[str]:
-    """Everything the demand waits for as far as the graph knows now, upstream first."""
+    """Everything the demand waits for, and is to judge, as far as the graph knows now, upstream first."""
+    if demand.within is not None:
+        return list(demand.within)
     if demand.only:
         return [task.name for name in demand.targets for task in graph.members(name)]
     return graph.order(demand.targets)

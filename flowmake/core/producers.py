@@ -25,6 +25,15 @@ class Producers:
         self._sorted: list[str] | None = None
         self._sorted_folders: list[str] | None = None
 
+    @classmethod
+    def of(cls, files: dict[str, str], directories: dict[str, str], globs: dict[str, str]) -> Producers:
+        """From the tables of another one."""
+        producers = cls()
+        producers.files, producers.directories, producers.globs = files, directories, globs
+        for glob in globs:
+            producers._globs_in.setdefault(compile_pattern(glob).prefix, []).append(glob)
+        return producers
+
     def add(self, task: Task) -> Iterator[tuple[str, str]]:
         """Take in a task's outputs; yields (path, other task) for each that another one makes already."""
         for output in task.outputs:

@@ -86,9 +86,12 @@ class Scheduler:
 
     def prepare(self) -> int:
         """Find out what the demand needs; how many tasks that is, as far as known."""
-        self._schedule.add(self._demand.targets)
+        demand = self._demand
+        self._schedule.add(demand.targets if demand.within is None else demand.within)
         self._schedule.rank()
-        return sum(not self._graph.tasks[name].is_group for name in self._schedule.states)
+        if demand.fresh:
+            self._counts["fresh"] = demand.fresh
+        return demand.fresh + sum(not self._graph.tasks[name].is_group for name in self._schedule.states)
 
     def run(self) -> Outcome:
         """Bring what was prepared up to date, or as far as failures allow."""
@@ -138,7 +141,7 @@ class Scheduler:
         if self._demand.only and not self._graph.tasks[name].is_group:
             return ()
         self._evidence.discover(name, ready=False)
-        return self._graph.upstream(name)
+        return self._demand.concerned(self._graph.upstream(name))
 
     def _estimate(self, name: str) -> float:
         trace = self._evidence.trace(name)
@@ -178,7 +181,7 @@ class Scheduler:
         return [other for other in self._upstream_names(name) if self._schedule.states[other] not in SETTLED]
 
     def _waits_for_more(self, name: str) -> bool:
-        new = self._evidence.discover(name, ready=True)
+        new = self._demand.concerned(self._evidence.discover(name, ready=True))
         before = len(self._schedule.states)
         waits = bool(new) and self._schedule.wait_for(name, new)
         if found := len(self._schedule.states) - before:
@@ -196,7 +199,7 @@ class Scheduler:
     def _upstream_names(self, name: str) -> Iterable[str]:
         if self._demand.only and not self._graph.tasks[name].is_group:
             return ()
-        return self._graph.upstream(name)
+        return self._demand.concerned(self._graph.upstream(name))
 
     def _may_fail(self, name: str) -> bool:
         failed = self._schedule.states[name] in (State.FAILED, State.TIMED_OUT)

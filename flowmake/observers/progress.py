@@ -43,7 +43,8 @@ class Progress:
         """Count it."""
         match event:
             case RunStarted():
-                self.total, self.jobs, self._begun = event.expected, max(event.jobs, 1), self._clock()
+                self.total, self.done, self.jobs = event.expected, event.fresh, max(event.jobs, 1)
+                self._begun = self._clock()
             case TasksFound():
                 self.total += event.count
             case TaskJudged():

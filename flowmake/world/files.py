@@ -98,7 +98,8 @@ class DiskFiles:
             looked.note(path, "", self.cache)
         for folder, state in self._globber.folders.items():
             looked.note_folder(folder, state is not None)
-        looked.folders |= self._globber.links
+        for link in self._globber.links:
+            looked.note_folder(link, True)
         return looked if looked.is_certain and self._globber.is_steady else None
 
     def changed(self) -> set[str]:
@@ -120,6 +121,7 @@ class DiskFiles:
         except OSError as error:
             if error.errno in GONE:
                 self._looked.note_missing(path)
+                self._looked.decisive.add(path)
                 raise FileNotFoundError(path) from error
             raise unreadable(path, error) from error
 

@@ -14,6 +14,8 @@ class Looked:
 
     `is_certain` turns False where a change could go unseen, before now or later: a file hashed too soon after its own
     last change, a folder listed so, something met in two states, symlinks inside a tree, dangling links, devices.
+    `decisive` are the paths on which more may hang than the digests of what was asked for: files that were read for
+    what they say, folders that were listed for a glob, links met there.
     """
 
     def __init__(self, root: str) -> None:
@@ -22,6 +24,7 @@ class Looked:
         self.absent: set[str] = set()
         self.folders: set[str] = set()
         self.leaves: set[str] = set()
+        self.decisive: set[str] = set()
         self.is_certain = True
         self._began_ns = time_ns()
 
@@ -44,6 +47,7 @@ class Looked:
     def note_read(self, path: str, status: os.stat_result) -> None:
         """Take in a file that is about to be read as a whole."""
         self.note_status(path, status)
+        self.decisive.add(path)
         self.is_certain &= changed_ns(status) < time_ns() - granularity_ns(status)
 
     def note_missing(self, path: str) -> None:
@@ -51,7 +55,8 @@ class Looked:
         self.absent.add(path)
 
     def note_folder(self, folder: str, was_there: bool) -> None:
-        """Take in a folder that was listed, or missed."""
+        """Take in a folder that was listed for a glob, or missed."""
+        self.decisive.add(folder)
         if was_there:
             self.folders.add(folder)
         else:
@@ -75,6 +80,7 @@ class Looked:
         for path, state in other.files.items():
             self._note_state(path, state)
         self.absent |= other.absent
+        self.decisive |= other.decisive
         return self.is_certain
 
     def _at(self, path: str) -> str:

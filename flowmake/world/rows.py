@@ -184,16 +184,30 @@ def to_record(values: Values) -> TaskRecord:
 
 
 class Lazy(MutableMapping[str, Item], Generic[Item]):
-    """Items by task, made from their rows only when asked for and not kept: 100,000 rows stay as small as they are."""
+    """Items by task, made from their rows only when asked for and not kept: 100,000 rows stay as small as they are.
 
-    def __init__(self, rows: dict[str, Values], make: Callable[[str, Values], Item]) -> None:
+    `find` looks for the row of a task that is not among the rows; without it, there is none.
+    """
+
+    def __init__(
+        self,
+        rows: dict[str, Values],
+        make: Callable[[str, Values], Item],
+        find: Callable[[str], Values | None] = lambda task: None,
+    ) -> None:
         self._rows = rows
         self._make = make
+        self._find = find
         self._fresh: dict[str, Item] = {}
 
     def __getitem__(self, task: str) -> Item:
         item = self._fresh.get(task)
-        return self._make(task, self._rows[task]) if item is None else item
+        if item is not None:
+            return item
+        row = self._rows.get(task) or self._find(task)
+        if row is None:
+            raise KeyError(task)
+        return self._make(task, row)
 
     def __setitem__(self, task: str, item: Item) -> None:
         self._rows[task] = ()

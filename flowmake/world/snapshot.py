@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     Chunk = tuple[bytes, bytes, bytes]
     """A folder, names in it joined by NUL, and their figures as an array of 64-bit integers."""
 
+    Header = tuple[bytes, str, str, str, dict[str, str], float, list[bytes], int, str]
+    """Key, start of the machine, message, root, digests of variables, deadline, absent paths, files, seal."""
+
 FOLDER = "snapshots"
-MAGIC = b"flowmake snapshot 2\n"
+MAGIC = b"flowmake snapshot 3\n"
+GRAPH = ".graph"
+"""What a compiled graph's file is called after its snapshot's."""
 
 PASSED_ON = ("FLOWMAKE_TASK", "FLOWMAKE_RUN_ID", "FLOWMAKE_ROOT")
 """What a task that calls flowmake again hands on; it differs from run to run and means nothing to flowmake."""
@@ -41,6 +46,40 @@ PAYS = 4
 
 ALONE = 3000
 """Files that one process compares sooner than another one is started."""
+
+MOST_CHANGED = 500
+"""Files that differ from which on nobody asks which they are."""
+
+
+class Found:
+    """A snapshot of the very question, and the paths (as in the snapshot) that differ from it now.
+
+    `seal` tells the compiled graph that belongs to it, empty where there is none. `identity` tells one file that is
+    replaced from another.
+    """
+
+    def __init__(self, path: str, identity: tuple[int, int], header: Header, chunks: list[Chunk]) -> None:
+        self.path = path
+        self.identity = identity
+        self.header = header
+        self.chunks = chunks
+        self.message: str = header[2]
+        self.root: str = header[3]
+        self.seal: str = header[8]
+        self.changed: list[bytes] = []
+
+    @property
+    def answer(self) -> str | None:
+        """What to tell the user, if nothing differs."""
+        return None if self.changed else self.message
+
+    def is_kept(self) -> bool:
+        """Whether nobody has removed or replaced it since. Whoever runs a task removes it first."""
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return (status.st_ino, status.st_mtime_ns) == self.identity
 
 
 def key_of(argv: Sequence[str], folder: str, environ: Mapping[str, str], version: str) -> bytes:
@@ -88,20 +127,30 @@ def write(
     absent: Iterable[bytes],
     environ: Mapping[str, str],
     deadline: float,
+    seal: str = "",
 ) -> None:
     """Keep a snapshot. `deadline`: epoch seconds from which it no longer holds; `environ`: digests by name.
 
     `states` maps paths, as bytes and relative to `root`, to their figures; `absent` are paths where nothing may be.
-    Raises `OSError`.
+    `seal` is that of its compiled graph. Raises `OSError`.
     """
-    header = (key, boot_id(), message, root, dict(environ), deadline, list(absent), len(states))
-    body = marshal.dumps((header, list(_chunks(states))))
+    header = (key, boot_id(), message, root, dict(environ), deadline, list(absent), len(states), seal)
+    keep(path, header, list(_chunks(states)))
+
+
+def keep(path: str, header: Header, chunks: list[Chunk]) -> None:
+    """Write a snapshot file. Raises `OSError`."""
+    body = marshal.dumps((header, chunks))
+    _make_room(path)
+    replace(path, MAGIC + crc32(body).to_bytes(4, "big") + body)
+
+
+def replace(path: str, data: bytes) -> None:
+    """Write a file as a whole, and its folder if need be. Raises `OSError`."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    if len(os.listdir(os.path.dirname(path))) >= MOST:
-        clear(os.path.dirname(os.path.dirname(path)))
     draft = f"{path}.{os.getpid()}"
     with open(draft, "wb") as file:
-        file.write(MAGIC + crc32(body).to_bytes(4, "big") + body)
+        file.write(data)
     os.replace(draft, path)
 
 
@@ -120,66 +169,109 @@ def _chunks(states: Mapping[bytes, Figures]) -> Iterator[Chunk]:
             yield folder, b"\0".join([path[len(folder) :] for path in part]), figures.tobytes()
 
 
+def _make_room(path: str) -> None:
+    """Forget all snapshots where there are too many, with all compiled graphs but the one that waits for this one."""
+    folder = os.path.dirname(path)
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    if sum(not name.endswith(GRAPH) for name in names) < MOST:
+        return
+    for name in names:
+        if name != os.path.basename(path) + GRAPH:
+            os.unlink(os.path.join(folder, name))
+
+
 def clear(state: str) -> None:
-    """Forget every snapshot: something is about to change that they do not see. Raises `OSError`."""
+    """Forget every snapshot: something is about to change that they do not see. Raises `OSError`.
+
+    A compiled graph is worth nothing without its snapshot, and may get another one; so it stays.
+    """
     folder = os.path.join(state, FOLDER)
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
         return
     for name in names:
-        os.unlink(os.path.join(folder, name))
+        if not name.endswith(GRAPH):
+            os.unlink(os.path.join(folder, name))
 
 
-def message_if_current(path: str, key: bytes, environ: Mapping[str, str], now: float) -> str | None:
-    """What to tell the user, if the snapshot is of this invocation and nothing has changed since; else None."""
+def find(path: str, key: bytes, environ: Mapping[str, str], now: float) -> Found | None:
+    """The snapshot of this invocation, compared with what is there; None where there is none to go by."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
-        body = memoryview(data)[len(MAGIC) + 4 :]
-        if not data.startswith(MAGIC) or crc32(body).to_bytes(4, "big") != data[len(MAGIC) : len(MAGIC) + 4]:
+        found = _read(path)
+        if found is None:
             return None
-        (told, boot, message, root, variables, deadline, absent, count), chunks = marshal.loads(body)
+        told, boot, _, root, variables, deadline, absent, count, _ = found.header
         if told != key or boot != boot_id() or now >= deadline or not _has_records(path):
             return None
         if any(digest(environ.get(name)) != value for name, value in variables.items()):
             return None
-        if not _is_as_told(root, absent, chunks, min(_cores(), count // ALONE)):
-            return None
-        shown: str = message
-        return shown
-    except OSError:  # no such snapshot, a file that has gone, no process to be had
+        found.changed = _differing(root, absent, found.chunks, min(_cores(), count // ALONE))
+        return found
+    except OSError:  # no such snapshot, a folder that has gone, no process to be had
         return None
     except (ValueError, TypeError, EOFError, AttributeError, OverflowError):  # it is none, though it looks like one
         return None
 
 
-def _is_as_told(root: str, absent: Iterable[bytes], chunks: list[Chunk], workers: int) -> bool:
-    """Compare the state of all files, in several processes where there are many."""
+def _read(path: str) -> Found | None:
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        data = file.read()
+    body = memoryview(data)[len(MAGIC) + 4 :]
+    if not data.startswith(MAGIC) or crc32(body).to_bytes(4, "big") != data[len(MAGIC) : len(MAGIC) + 4]:
+        return None
+    header, chunks = marshal.loads(body)
+    return Found(path, (status.st_ino, status.st_mtime_ns), header, chunks)
+
+
+def _differing(root: str, absent: Iterable[bytes], chunks: list[Chunk], workers: int) -> list[bytes]:
+    """The paths that are not as told, looked at in several processes where there are many.
+
+    Raises `OSError` for folders that are gone, `ValueError` for too many paths.
+    """
     here = os.getcwd()
     try:
         os.chdir(root)
-        if any(map(os.path.lexists, absent)):
-            return False
+        changed = [path for path in absent if os.path.lexists(path)]
         shares = [chunks[number::workers] for number in range(workers)] if workers > 1 else [chunks]
         children = [_fork(root, share) for share in shares[1:]]
-        mine = _all_as_told(root, shares[0])
-        theirs = [os.waitpid(child, 0)[1] for child in children]
-        return mine and not any(theirs)
+        try:
+            changed += _changed(root, shares[0])
+        finally:
+            for child in children:
+                changed += _heard(*child)
     finally:
         os.chdir(here)
+    if len(changed) > MOST_CHANGED:
+        raise ValueError("too many to follow")
+    return changed
 
 
-def _fork(root: str, chunks: list[Chunk]) -> int:
-    """Compare in a process of its own, which ends with 0 if all is as told."""
+def _fork(root: str, chunks: list[Chunk]) -> tuple[int, int]:
+    """Compare in a process of its own; its number, and where it writes what is not as told."""
+    reading, writing = os.pipe()
     child = os.fork()
     if child:
-        return child
+        os.close(writing)
+        return child, reading
     code = 1
     try:
-        code = 0 if _all_as_told(root, chunks) else 1
+        data = b"\0".join(_changed(root, chunks))
+        while data:
+            data = data[os.write(writing, data) :]
+        code = 0
     finally:
         os._exit(code)
+
+
+def _heard(child: int, reading: int) -> list[bytes]:
+    """What a process of its own has found. Raises `ValueError` if it did not get to its end."""
+    with open(reading, "rb") as file:
+        data = file.read()
+    if os.waitpid(child, 0)[1]:
+        raise ValueError("some were not compared")
+    return data.split(b"\0") if data else []
 
 
 def _cores() -> int:
@@ -188,17 +280,22 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _all_as_told(root: str, chunks: list[Chunk]) -> bool:
+def _changed(root: str, chunks: list[Chunk]) -> list[bytes]:
     """The one loop that counts: half its time goes into `stat`, and most of what is left into integers."""
     stat = os.stat
     above = os.fsencode(root)
+    changed: list[bytes] = []
     for folder, names, figures in chunks:
         os.chdir(os.path.join(above, folder))
         told = iter(memoryview(figures).cast("q").tolist())
         for name, size, mtime, ctime, inode, mode in zip(
             names.split(b"\0"), told, told, told, told, told, strict=False
         ):
-            state = stat(name)
+            try:
+                state = stat(name)
+            except (FileNotFoundError, NotADirectoryError):
+                changed.append(folder + name)
+                continue
             if (
                 state.st_mtime_ns != mtime
                 or state.st_size != size
@@ -206,5 +303,7 @@ def _all_as_told(root: str, chunks: list[Chunk]) -> bool:
                 or state.st_ino != inode
                 or state.st_mode != mode
             ):
-                return False
-    return True
+                changed.append(folder + name)
+        if len(changed) > MOST_CHANGED:
+            break
+    return changed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from time import time
 from typing import Any, TypeVar
 
@@ -18,11 +19,15 @@ from flowmake.world.statcache import StatCache
 Result = TypeVar("Result")
 Statement = tuple[str, list[Values]]
 
+_AT_ONCE = 500
+"""Names in one query; SQLite allows 999 at the least."""
+
 WRITTEN_OUT_NS = 120_000_000_000
 """After so long what was written to a file is on the disk, at the latest."""
 
 _TRACES = "SELECT task, recipe, env, inputs, outputs, finished, seconds, run, discovered, identity FROM traces"
 _ATTEMPTS = "SELECT task, status, run, started, seconds, exit_code, signal, found_before FROM attempts"
+_FILES = "SELECT path, size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest FROM files"
 _RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more, size FROM runs"
 _RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons FROM records"
 _PUT_RUN = """
@@ -85,6 +90,26 @@ class SqliteStore:
             self._attempts = Lazy(rows.by_name(found), rows.to_attempt)
             _lay_over(self._attempts, self._pending_attempts)
         return self._attempts
+
+    def narrow(self, tasks: Sequence[str]) -> None:
+        """Before anything else is asked: load what is recorded of these tasks only, and of others one by one.
+
+        Iterating over `traces` and `attempts` then shows these only.
+        """
+        self._traces = Lazy(self._rows_of(_TRACES, "task", tasks), rows.to_trace, partial(self._row_of, _TRACES))
+        self._attempts = Lazy(
+            self._rows_of(_ATTEMPTS, "task", tasks), rows.to_attempt, partial(self._row_of, _ATTEMPTS)
+        )
+
+    def _rows_of(self, query: str, column: str, names: Sequence[str]) -> dict[str, Values]:
+        found: dict[str, Values] = {}
+        for start in range(0, len(names), _AT_ONCE):
+            some = [rows.encode(name) for name in names[start : start + _AT_ONCE]]
+            found |= rows.by_name(self._fetch(f"{query} WHERE {column} IN ({','.join('?' * len(some))})", *some))
+        return found
+
+    def _row_of(self, query: str, task: str) -> Values | None:
+        return self._rows_of(query, "task", (task,)).get(task)
 
     def begin_run(self, run: RunRecord) -> None:
         self._pending_runs[run.id] = run
@@ -161,13 +186,12 @@ class SqliteStore:
             self._write([("DELETE FROM runs WHERE id = ?", ids), ("DELETE FROM records WHERE run = ?", ids)])
         return gone
 
-    def stat_cache(self) -> StatCache:
-        """The digests known from earlier runs, by the state of the file.
+    def stat_cache(self, paths: Sequence[str] | None = None) -> StatCache:
+        """The digests known from earlier runs, by the state of the file; with `paths`, of those only.
 
         If the machine was started anew since, those of the last two minutes before are not trusted.
         """
-        found = self._fetch("SELECT path, size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest FROM files")
-        known = rows.by_name(found)
+        known = rows.by_name(self._fetch(_FILES)) if paths is None else self._rows_of(_FILES, "path", paths)
         return StatCache(_doubted(known) if self._fetch("SELECT id FROM boot") != [(boot_id(),)] else known)
 
     def save_stat_cache(self, cache: StatCache) -> None:

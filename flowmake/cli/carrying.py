@@ -1,0 +1,61 @@
+"""One run on behalf of the command line: from options to observers, lock and exit code. Parses nothing."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from flowmake.build import RunOptions
+from flowmake.cli.observing import Wishes, confirmer, default_lock, observers, tick
+from flowmake.cli.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowmake.build import Project
+    from flowmake.shortcut import Invocation
+    from flowmake.world.snapshot import Found
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a command line was taken to mean."""
+
+    options: RunOptions
+    wishes: Wishes
+
+    def as_bytes(self) -> bytes:
+        """For `again`."""
+        return msgspec.msgpack.encode(self)
+
+
+def carry_out(project: Project, targets: Sequence[str], asked: Asked, invocation: Invocation | None) -> int:
+    """Run, and return the exit code."""
+    wishes = asked.wishes
+    options = msgspec.structs.replace(asked.options, lock=asked.options.lock or default_lock(), tick=tick())
+    with ExitStack() as stack:
+        listeners = observers(project, wishes, stack)
+        say = (lambda text: None) if wishes.quiet else note
+        end = project.run(targets, options, listeners, confirmer(), say, invocation)
+    if end is None:
+        say("another flowmake is at work here; skipped")
+        return 0
+    return end.exit_code
+
+
+def again(found: Found) -> int | None:
+    """Run what the changes since a snapshot can affect, as its command line asks for; None where that is not known."""
+    from flowmake.delta import Outdated, affected
+    from flowmake.shortcut import Invocation
+
+    part = affected(found)
+    if part is None:
+        return None
+    compiled = part.kept.compiled
+    asked = msgspec.msgpack.decode(compiled.question.asked, type=Asked)
+    invocation = Invocation(found.header[0], lambda total: found.message, kept=part.kept)
+    try:
+        return carry_out(part, compiled.question.targets, asked, invocation)
+    except Outdated:
+        return None

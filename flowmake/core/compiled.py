@@ -1,0 +1,229 @@
+"""A graph that was flattened to bytes, loaded by name, and what a change can affect in it. Unaware of files and runs.
+
+Everything is told by number: names upstream first, and for each a block of bytes that is decoded when it is asked for.
+Which tasks were judged by a path is found in one sorted text of all paths, so that nothing is unpacked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct, structs
+
+from flowmake.core.foreach import Sources
+from flowmake.core.graph import Graph, Tables
+from flowmake.core.model import Declaration, Flow, Input, Output, Task, Trace
+from flowmake.core.producers import Producers, folders_of
+
+_Makers = tuple[dict[str, str], dict[str, str], dict[str, str]]
+Sections = Mapping[str, bytes | memoryview]
+Item = TypeVar("Item")
+_MANY = 50
+"""Look-ups of paths from which on an index of all of them pays."""
+
+
+class Question(Struct, frozen=True):
+    """What was asked: the targets, and whatever whoever asked wants to find again; `tasks` without groups."""
+
+    targets: tuple[str, ...]
+    tasks: int
+    asked: bytes = b""
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """A task or group; other names and its declaration by number. `is_turning`: more hangs on it than its readers."""
+
+    declared: int
+    keys: dict[str, Any]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    needs: tuple[str, ...]
+    after: tuple[str, ...]
+    pool: str
+    resources: dict[str, int]
+    description: str
+    confirm: str
+    upstream: tuple[int, ...]
+    reads: tuple[int, ...]
+    order_only: tuple[int, ...]
+    members: tuple[int, ...] | None
+    discovered: tuple[str, ...]
+    is_turning: bool
+
+
+class Compiled:
+    """A flattened graph. `names` are those of all its tasks and groups, upstream first."""
+
+    def __init__(self, sections: Sections) -> None:
+        self._sections = sections
+        self.names = _texts(sections["names"])
+        self.question = msgspec.msgpack.decode(sections["question"], type=Question)
+        self.flow = msgspec.msgpack.decode(sections["flow"], type=Flow)
+        self._paths = bytes(sections["paths"])
+        self.decisive = frozenset(_texts(sections["decisive"]))
+        self._entries = _Blocks(sections, "entry", msgspec.msgpack.Decoder(Entry).decode)
+        self._declarations = _Blocks(sections, "declaration", msgspec.msgpack.Decoder(Declaration).decode)
+        self._down = _Blocks(sections, "down", _numbers)
+        self._owners = _Blocks(sections, "owner", _numbers)
+        self._places: dict[str, int] | None = None
+        self._asked = 0
+        self._number_of: dict[str, int] | None = None
+
+    # -- what a change can affect ------------------------------------------------------------------------------
+
+    def affected(self, changed: Iterable[str]) -> dict[str, None] | None:
+        """The names that a change of these paths can concern, upstream first; None if that might be any.
+
+        Paths are relative to the root, or absolute.
+        """
+        found: set[int] = set()
+        for path in changed:
+            owners = None if path in self.decisive else self._owners_near(self._below_root(path))
+            if not owners:
+                return None
+            found |= owners
+        concerned = self._with_downstream(found)
+        if any(self._entries[number].is_turning for number in concerned):
+            return None
+        return dict.fromkeys(self.names[number] for number in concerned)
+
+    def _below_root(self, path: str) -> str:
+        return "." if path == self.flow.root else path.removeprefix(self.flow.root.rstrip("/") + "/")
+
+    def has_known(self, trace: Trace) -> bool:
+        """Is all that this trace speaks of known to concern its task, and nothing else beside it?"""
+        number = self._numbers_of()[trace.task]
+        if set(self._entries[number].discovered) != set(trace.discovered):
+            return False
+        return all(number in self._owners_of(path) for path in chain(trace.inputs, trace.outputs))
+
+    def _owners_near(self, path: str) -> set[int]:
+        """The tasks judged by a path, or by a directory that it lies in."""
+        bare = path.rstrip("/")
+        around = chain.from_iterable((folder, folder[:-1]) for folder in folders_of(bare))
+        near = (bare, bare + "/", *around, *(() if bare.startswith("/") else ("./", ".")))
+        return set(chain.from_iterable(map(self._owners_of, near)))
+
+    def _owners_of(self, path: str) -> tuple[int, ...]:
+        place = self._place(path)
+        return () if place is None else self._owners[place]
+
+    def _place(self, path: str) -> int | None:
+        """The number of a path. A few are searched for in the text; for many an index is made."""
+        self._asked += 1
+        if self._places is None and self._asked > _MANY:
+            self._places = {known: number for number, known in enumerate(_texts(self._paths))}
+        if self._places is not None:
+            return self._places.get(path)
+        at = self._paths.find(b"\0" + path.encode("utf-8", "surrogateescape") + b"\0")
+        return None if at < 0 else self._paths.count(b"\0", 0, at)
+
+    def _with_downstream(self, numbers: Iterable[int]) -> list[int]:
+        found = set(numbers)
+        stack = list(found)
+        while stack:
+            new = set(self._down[stack.pop()]) - found
+            found |= new
+            stack += new
+        return sorted(found)
+
+    # -- the graph ---------------------------------------------------------------------------------------------
+
+    def flow_of(self, names: Iterable[str]) -> Flow:
+        """The flow with nothing but the declarations of these names."""
+        tasks = sorted(map(self._task, names), key=lambda task: not task.is_group)
+        return structs.replace(self.flow, declarations={task.declared.name: task.declared for task in tasks})
+
+    def graph(self, flow: Flow, sources: Sources) -> Graph:
+        """An ordinary graph that loads what it is asked for by name."""
+        known = self._numbers_of()
+        tables = Tables(
+            tasks=_OnDemand(self._task, known),
+            groups=_OnDemand(self._members, known),
+            upstream=_OnDemand(lambda name: self._named(self._entry(name).upstream), known),
+            needs=_OnDemand(lambda name: self._named(self._entry(name).reads), known),
+            order_only=_OnDemand(lambda name: frozenset(self._named(self._entry(name).order_only)), known),
+        )
+        made_by = msgspec.msgpack.decode(self._sections["makers"], type=_Makers)
+        return Graph.of_tables(flow, tables, Producers.of(*made_by), sources)
+
+    def _numbers_of(self) -> dict[str, int]:
+        if self._number_of is None:
+            self._number_of = {name: number for number, name in enumerate(self.names)}
+        return self._number_of
+
+    def _entry(self, name: str) -> Entry:
+        return self._entries[self._numbers_of()[name]]
+
+    def _named(self, numbers: Iterable[int]) -> tuple[str, ...]:
+        return tuple(self.names[number] for number in numbers)
+
+    def _members(self, name: str) -> tuple[str, ...] | None:
+        members = self._entry(name).members
+        return None if members is None else self._named(members)
+
+    def _task(self, name: str) -> Task:
+        entry = self._entry(name)
+        return Task(
+            name,
+            self._declarations[entry.declared],
+            entry.keys,
+            entry.inputs,
+            entry.outputs,
+            entry.needs,
+            entry.after,
+            entry.pool,
+            entry.resources,
+            entry.description,
+            entry.confirm,
+        )
+
+
+class _Blocks(Generic[Item]):
+    """Blocks of bytes by number, each decoded once, when it is asked for."""
+
+    def __init__(self, sections: Sections, name: str, decode: Callable[[memoryview], Item]) -> None:
+        self._data = memoryview(sections[name])
+        self._begins = memoryview(sections[f"{name} begins"]).cast("I")
+        self._decode = decode
+        self._known: dict[int, Item] = {}
+
+    def __getitem__(self, number: int) -> Item:
+        if number not in self._known:
+            self._known[number] = self._decode(self._data[self._begins[number] : self._begins[number + 1]])
+        return self._known[number]
+
+
+class _OnDemand(dict[str, Item]):
+    """A table whose items are made when they are asked for by one of the known names; iterating sees those only."""
+
+    def __init__(self, make: Callable[[str], Item | None], known: Mapping[str, int]) -> None:
+        self._make = make
+        self._names = known
+
+    def __missing__(self, name: str) -> Item:
+        item = self._make(name) if name in self._names else None
+        if item is None:
+            raise KeyError(name)
+        self[name] = item
+        return item
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (name in self._names and self.get(str(name)) is not None)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+def _texts(joined: bytes | memoryview) -> list[str]:
+    return bytes(joined[1:-1]).decode("utf-8", "surrogateescape").split("\0") if len(joined) > 2 else []
+
+
+def _numbers(data: memoryview) -> tuple[int, ...]:
+    return tuple(data.cast("I"))

@@ -1,0 +1,145 @@
+"""The part of a graph that one question needs, flattened to bytes for `compiled` to load. Unaware of files."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, chain
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from flowmake.core.compiled import Entry, Question
+from flowmake.core.evidence import Evidence
+from flowmake.core.graph import Graph
+from flowmake.core.model import Declaration
+
+
+def flatten(
+    evidence: Evidence, names: Sequence[str], decisive: Iterable[str], question: Question, has_leftovers: bool
+) -> dict[str, bytes] | None:
+    """The tasks behind `names`, all fresh and upstream first, as bytes by section; None where that would not do.
+
+    `decisive` are paths on which more hangs than the tasks that read them. `has_leftovers`: there are files that
+    tasks made which are gone, so that a glob does not match all that is there.
+    """
+    graph = evidence.graph
+    if not _is_plain(graph):
+        return None
+    numbers = {name: number for number, name in enumerate(names)}
+    declarations: dict[int, tuple[int, Declaration]] = {}
+    try:
+        entries = [_encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in names]
+        texts = [_encoded(declared) for _, declared in declarations.values()]
+        makers = graph.outputs
+        sections = {
+            "flow": _encoded(structs.replace(graph.flow, declarations={})),
+            "question": _encoded(question),
+            "makers": _encoded((makers.files, makers.directories, makers.globs)),
+        }
+        down = _downstream(graph, names, numbers)
+    except (TypeError, UnicodeEncodeError, KeyError):  # a date, a name that is no text, a task beyond the question
+        return None
+    owners = _owners(evidence, names)
+    paths = sorted(owners)
+    return {
+        **sections,
+        "names": _joined(names),
+        "decisive": _joined(sorted({*decisive})),
+        "paths": _joined(paths),
+        **_packed("entry", entries),
+        **_packed("declaration", texts),
+        **_packed("down", [array("I", one).tobytes() for one in down]),
+        **_packed("owner", [array("I", sorted(owners[path])).tobytes() for path in paths]),
+    }
+
+
+def _is_plain(graph: Graph) -> bool:
+    """Nothing that must not be written down, and nothing that changes the graph while it is worked on."""
+    flow = graph.flow
+    if graph.fanouts or flow.given or flow.dotenv or flow.secrets:
+        return False
+    outputs = chain.from_iterable(declaration.outputs for declaration in flow.declarations.values())
+    return not any(output.temp for output in outputs) and _survives(flow.params)
+
+
+def _survives(value: Any) -> bool:
+    """Whether a value is the same once it was written down and read again; a date would come back as a text."""
+    match value:
+        case dict():
+            return all(map(_survives, value.values()))
+        case list() | tuple():
+            return all(map(_survives, value))
+        case _:
+            return value is None or value.__class__ in (str, int, float, bool)
+
+
+def _entry(
+    evidence: Evidence,
+    name: str,
+    numbers: Mapping[str, int],
+    declarations: dict[int, tuple[int, Declaration]],
+    has_leftovers: bool,
+) -> Entry:
+    graph = evidence.graph
+    task, trace = graph.tasks[name], evidence.trace(name)
+    declared = task.declared
+    number, _ = declarations.setdefault(id(declared), (len(declarations), declared))
+    if not (_survives(task.keys) and _survives(declared.args)):
+        raise TypeError("a value that would not come back as it is")
+    kinds = {entry.kind for entry in task.inputs}
+    return Entry(
+        number,
+        task.keys,
+        task.inputs,
+        task.outputs,
+        task.needs,
+        task.after,
+        task.pool,
+        task.resources,
+        task.description,
+        task.confirm,
+        tuple(numbers[other] for other in graph.upstream(name)),
+        tuple(numbers[other] for other in graph.needs(name)),
+        tuple(sorted(numbers[other] for other in graph.order_only(name))),
+        tuple(numbers[other] for other in graph.groups[name]) if name in graph.groups else None,
+        () if trace is None else trace.discovered,
+        "lines" in kinds or ("glob" in kinds and has_leftovers) or name in graph.ranged_over,
+    )
+
+
+def _encoded(value: Any) -> bytes:
+    return msgspec.msgpack.encode(value)
+
+
+def _joined(texts: Iterable[str]) -> bytes:
+    return "\0".join(["", *texts, ""]).encode("utf-8", "surrogateescape")
+
+
+def _packed(name: str, items: Sequence[bytes]) -> dict[str, bytes]:
+    """Blocks of bytes one after the other, and where each begins."""
+    begins = array("I", accumulate(map(len, items), initial=0))
+    return {name: b"".join(items), f"{name} begins": begins.tobytes()}
+
+
+def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) -> list[list[int]]:
+    down: list[list[int]] = [[] for _ in numbers]
+    for number, name in enumerate(names):
+        for other in graph.upstream(name):
+            down[numbers[other]].append(number)
+    return down
+
+
+def _owners(evidence: Evidence, names: Iterable[str]) -> dict[str, set[int]]:
+    """Which tasks were judged by which path."""
+    owners: dict[str, set[int]] = {}
+    for number, name in enumerate(names):
+        task = evidence.graph.tasks[name]
+        if task.is_group:
+            continue
+        trace = evidence.trace(name)
+        read = () if trace is None else trace.inputs
+        for path in chain(read, evidence.output_paths(task), evidence.modules(task)):
+            owners.setdefault(path, set()).add(number)
+    return owners

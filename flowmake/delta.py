@@ -1,0 +1,67 @@
+"""A project of which only that is looked at which known changes can affect; all else is as a snapshot found it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import chain
+
+from flowmake import __version__, wiring
+from flowmake.build import Project
+from flowmake.core.compiled import Compiled
+from flowmake.core.errors import FlowmakeError
+from flowmake.core.evidence import Evidence
+from flowmake.core.plan import Demand
+from flowmake.shortcut import Kept
+from flowmake.workspace import RunOptions, View
+from flowmake.world import sections, snapshot
+from flowmake.world.files import DiskFiles
+from flowmake.world.looked import Looked
+from flowmake.world.snapshot import Found
+from flowmake.world.store import SqliteStore
+
+
+class Outdated(FlowmakeError):
+    """Since the comparison, somebody has run something."""
+
+
+class Part(Project):
+    """The part of a project that the changes since a snapshot can affect. Meant for one run."""
+
+    def __init__(self, kept: Kept, within: dict[str, None]) -> None:
+        flow = kept.compiled.flow_of(within)
+        super().__init__(flow, looked_at=Looked(flow.root))
+        self.kept = kept
+        self._within = within
+
+    def open(self) -> View:
+        """As in `Workspace`, with what is recorded of this part only. Raises `Outdated`."""
+        if not self.kept.found.is_kept():
+            raise Outdated("another flowmake was at work meanwhile")
+        store = wiring.open_store(self.state, read_only=False)
+        store.narrow(list(self._within))
+        traces = store.traces()
+        recorded = [trace for name in self._within if (trace := traces.get(name)) is not None]
+        paths = dict.fromkeys(chain.from_iterable((*trace.inputs, *trace.outputs) for trace in recorded))
+        return self.view(store, wiring.open_files(self.flow.root, self.state, store, list(paths)))
+
+    def view(self, store: SqliteStore, files: DiskFiles) -> View:
+        """As in `Workspace`."""
+        graph = self.kept.compiled.graph(self.flow, wiring.DiskSources(files))
+        return View(graph, Evidence(graph, files, store, self.environ, wiring.clock().now), files, store)
+
+    def demand(self, view: View, targets: Sequence[str], options: RunOptions) -> Demand:
+        """What was asked for when the snapshot was written, of which only this part needs judging."""
+        question = self.kept.compiled.question
+        mine = sum(not view.graph.tasks[name].is_group for name in self._within)
+        return Demand(question.targets, within=self._within, fresh=question.tasks - mine)
+
+
+def affected(found: Found) -> Part | None:
+    """What the changes that a snapshot shows can affect; None where that is not known."""
+    parts = sections.read(found.path + snapshot.GRAPH, found.seal, __version__) if found.seal else None
+    if parts is None:
+        return None
+    compiled = Compiled(parts)
+    within = compiled.affected(map(os.fsdecode, found.changed))
+    return None if within is None else Part(Kept(found, compiled), within)
