@@ -39,11 +39,18 @@ class Part(Project):
         if not self.kept.found.is_kept():
             raise Outdated("another flowmake was at work meanwhile")
         store = wiring.open_store(self.state, read_only=False)
+        try:
+            return self.view(store, self._known_files(store))
+        except BaseException:
+            store.close()
+            raise
+
+    def _known_files(self, store: SqliteStore) -> DiskFiles:
+        """The disk, with the digests known of what this part was judged by."""
         store.narrow(list(self._within))
-        traces = store.traces()
-        recorded = [trace for name in self._within if (trace := traces.get(name)) is not None]
-        paths = dict.fromkeys(chain.from_iterable((*trace.inputs, *trace.outputs) for trace in recorded))
-        return self.view(store, wiring.open_files(self.flow.root, self.state, store, list(paths)))
+        recorded = map(store.traces().get, self._within)
+        paths = chain.from_iterable((*trace.inputs, *trace.outputs) for trace in recorded if trace is not None)
+        return wiring.open_files(self.flow.root, self.state, store, list(dict.fromkeys(paths)))
 
     def view(self, store: SqliteStore, files: DiskFiles) -> View:
         """As in `Workspace`."""

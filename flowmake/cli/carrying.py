@@ -9,7 +9,6 @@ import msgspec
 
 from flowmake.build import RunOptions
 from flowmake.cli.observing import Wishes, confirmer, default_lock, observers, tick
-from flowmake.cli.output import note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ def carry_out(project: Project, targets: Sequence[str], asked: Asked, invocation
     options = msgspec.structs.replace(asked.options, lock=asked.options.lock or default_lock(), tick=tick())
     with ExitStack() as stack:
         listeners = observers(project, wishes, stack)
-        say = (lambda text: None) if wishes.quiet else note
+        say = (lambda text: None) if wishes.quiet else _note
         end = project.run(targets, options, listeners, confirmer(), say, invocation)
     if end is None:
         say("another flowmake is at work here; skipped")
@@ -59,3 +58,9 @@ def again(found: Found) -> int | None:
         return carry_out(part, compiled.question.targets, asked, invocation)
     except Outdated:
         return None
+
+
+def _note(text: str) -> None:
+    from flowmake.cli.output import note
+
+    note(text)

@@ -25,6 +25,7 @@ from flowmake.core.values import PathList, outside
 from flowmake.wiring import DiskSources
 from flowmake.world import snapshot
 from flowmake.world.store import SqliteStore
+from tests.answers import answer_of
 from tests.fakes import FakeFiles
 
 Target = Callable[[bytes], None]
@@ -127,7 +128,7 @@ def snapshots(data: bytes) -> None:
         with open(path, "wb") as file:
             file.write(body)
         here = os.getcwd()
-        assert snapshot.message_if_current(path, KEY, {}, 0.0) is None
+        assert answer_of(path, KEY, {}, 0.0) is None
         assert os.getcwd() == here
 
 

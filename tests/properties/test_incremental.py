@@ -9,7 +9,7 @@ from pathlib import Path
 from time import time
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -24,6 +24,7 @@ import flowmake
 from flowmake.core.events import Event, TaskFinished
 from flowmake.shortcut import Invocation
 from flowmake.world import snapshot
+from tests.answers import answer_of, run
 from tests.properties.oracle import Oracle, Spec
 
 SOURCES = ("src/a", "src/b", "src/c", "dir/x", "dir/y")
@@ -154,10 +155,10 @@ class Edits(RuleBasedStateMachine):
         self.oracle.write_flowfile()
         had_to_run, made = self.oracle.run()
         ran = Ran()
-        project = flowmake.load(self.root)
-        end = project.run(options=flowmake.RunOptions(jobs=jobs), on_event=ran, invocation=INVOCATION)
-        assert end is not None
+        end, by_parts = run(self.root, INVOCATION, ran, flowmake.RunOptions(jobs=jobs))
+        event(f"looked only at what is affected: {by_parts}")
         assert end.exit_code == 0
+        assert sum(end.counts.values()) == len(self.oracle.specs)
         assert ran.ends == dict.fromkeys(had_to_run, "succeeded")
         assert {path: (self.root / path).read_bytes() for path in made} == made
 
@@ -166,7 +167,7 @@ class Edits(RuleBasedStateMachine):
         """The fast path never says "nothing to do" where something has to run."""
         self.oracle.write_flowfile()
         path = snapshot.path_for(str(self.root / ".flowmake"), INVOCATION.key)
-        if snapshot.message_if_current(path, INVOCATION.key, os.environ, time()) is not None:
+        if answer_of(path, INVOCATION.key, os.environ, time()) is not None:
             assert self.oracle.opinion() == set()
 
     @rule()

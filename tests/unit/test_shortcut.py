@@ -15,6 +15,7 @@ from flowmake import shortcut
 from flowmake.core.events import Event, TaskStarted
 from flowmake.shortcut import Invocation
 from flowmake.world import snapshot
+from tests.answers import answer_of
 
 KEY = b"question"
 INVOCATION = Invocation(KEY, lambda total: f"{total} fresh")
@@ -59,7 +60,7 @@ def run(root: Path, on_event: Callable[[Event], object] = lambda event: None) ->
 
 def answer(root: Path, now: float | None = None) -> str | None:
     path = snapshot.path_for(str(root / ".flowmake"), KEY)
-    return snapshot.message_if_current(path, KEY, os.environ, time.time() if now is None else now)
+    return answer_of(path, KEY, os.environ, time.time() if now is None else now)
 
 
 def settle(root: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from flowmake.world import database, snapshot
 from flowmake.world.statcache import figures
+from tests.answers import answer_of
 
 KEY = b"key"
 NOW = 1000.0
@@ -41,7 +42,7 @@ class Kept:
         snapshot.write(self.path, KEY, "fresh\n", str(self.root), states, gone, environ, deadline)
 
     def answer(self, key: bytes = KEY, environ: Mapping[str, str] | None = None, now: float = NOW) -> str | None:
-        return snapshot.message_if_current(self.path, key, environ or {}, now)
+        return answer_of(self.path, key, environ or {}, now)
 
     @property
     def file(self) -> Path:
@@ -233,12 +234,11 @@ def test_one_gone_among_many_ends_it(many: Kept) -> None:
 
 def test_where_children_cannot_be_waited_for_there_is_no_answer(many: Kept) -> None:
     """Whoever ignores the end of children when starting flowmake makes the kernel collect them."""
-    code = (
-        f"from flowmake.world import snapshot; print(snapshot.message_if_current({many.path!r}, {KEY!r}, {{}}, {NOW}))"
-    )
+    code = f"from tests.answers import answer_of; print(answer_of({many.path!r}, {KEY!r}, {{}}, {NOW}))"
     for ignored, answers in ((signal.SIG_DFL, {"fresh\n"}), (signal.SIG_IGN, {"fresh\n", "None"})):
         done = subprocess.run(
             [sys.executable, "-c", code],
+            cwd=Path(__file__).parents[3],
             capture_output=True,
             check=True,
             text=True,
@@ -303,5 +303,5 @@ def test_their_number_is_bounded(kept: Kept) -> None:
         key = str(number).encode()
         path = snapshot.path_for(str(kept.root / "state"), key)
         snapshot.write(path, key, "fresh\n", str(kept.root), {}, [], {}, NOW + 1)
-        assert snapshot.message_if_current(path, key, {}, NOW) == "fresh\n"
+        assert answer_of(path, key, {}, NOW) == "fresh\n"
         assert len(list(kept.file.parent.iterdir())) <= snapshot.MOST

@@ -1,0 +1,241 @@
+"""Where a few files have changed, only what they affect is looked at, and all comes out as by the normal path."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowmake.world import sections
+from tests.conftest import COMMAND, Project, Result
+from tests.edits import EDITS, EVERYTHING, FILES, UNLOADABLE, remove, unseen, write
+
+ENTRY = """
+import sys
+from flowmake.__main__ import main
+code = main()
+print("click" not in sys.modules, file=sys.__stdout__)
+sys.exit(code)
+"""
+
+BY_PARTS = {
+    "content",
+    "same size, same time",
+    "replaced by renaming",
+    "executable",
+    "output deleted",
+    "output edited",
+    "output edited unseen",
+    "edited in a tree",
+    "new in a tree",
+    "removed from a tree",
+    "new folder in a tree",
+    "discovered header",
+    "target of a link",
+    "link to another target",
+}
+"""Edits of which it is known what they can affect."""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Everything a snapshot has to watch, built once."""
+    root = tmp_path_factory.mktemp("one-change")
+    project = Project(root / "project", root)
+    for name, text in FILES.items():
+        project.write(name, text)
+    (project.root / "link").symlink_to("target")
+    project.flowfile(EVERYTHING)
+    assert project.run("run").code == 0
+    return project
+
+
+@pytest.fixture
+def built(template: Project, tmp_path: Path) -> Project:
+    return copy(template, tmp_path / "built")
+
+
+def copy(project: Project, root: Path) -> Project:
+    """A project of its own, with a snapshot and a compiled graph."""
+    made = Project(root, root.parent)
+    shutil.copytree(project.root, root, symlinks=True)
+    shutil.rmtree(root / ".flowmake" / "snapshots", ignore_errors=True)  # of the other folder
+    settle(made)
+    return made
+
+
+def settle(project: Project) -> None:
+    """Run until there is a snapshot with a compiled graph, which takes another run where files have changed lately."""
+    for _ in range(20):
+        assert project.run("run").code == 0
+        if graphs(project) and len(kept(project)) == 2:
+            return
+    raise AssertionError("no snapshot has been written")
+
+
+def kept(project: Project) -> list[Path]:
+    folder = project.root / ".flowmake" / "snapshots"
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def graphs(project: Project) -> list[Path]:
+    return [path for path in kept(project) if path.suffix == ".graph"]
+
+
+def again(project: Project, *args: str) -> tuple[Result, bool]:
+    """A run by the entry of the real command, and whether its command line did not even have to be parsed."""
+    done = subprocess.run(
+        [COMMAND.with_name("python"), "-c", ENTRY, "run", *args],
+        cwd=project.root,
+        env=project.environ(),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    shown, by_parts = done.stdout.rstrip("\n").rpartition("\n")[::2]
+    return Result(done.returncode, shown, done.stderr), by_parts == "True"
+
+
+def outcome(project: Project, done: Result) -> dict[str, Any]:
+    """All that a run has left, without times, and what the next one says."""
+    loads = done.code != 2
+    runs = json.loads(project.run("history", "--json").stdout)["runs"][:1] if loads else []
+    said = re.sub(r"\d+(\.\d+)? ?m?s\b", "TIME", re.sub(r"^\[\d+/\d+\] ", "", done.stderr, flags=re.MULTILINE))
+    tasks = json.loads(project.run("status", "--json").stdout)["tasks"] if loads else []
+    return {
+        "code": done.code,
+        "said": sorted(said.splitlines()),
+        "files": {str(p.relative_to(project.root)): p.read_bytes() for p in project.root.glob("out/*")},
+        "verdicts": [(task["task"], task["verdict"], [reason["kind"] for reason in task["reasons"]]) for task in tasks],
+        "last run": [(run["status"], run["counts"], run["targets"]) for run in runs],
+        "next": re.sub(r"\d+(\.\d+)? ?m?s\b", "TIME", project.run("run").stderr),
+    }
+
+
+def both(built: Project, edit: Callable[[Path], object]) -> tuple[dict[str, Any], dict[str, Any], bool]:
+    """What comes of an edit with the compiled graph, and without it; and whether the former took the short way."""
+    other = copy(built, built.root.with_name("other"))
+    for path in graphs(other):
+        path.unlink()
+    edit(built.root)
+    edit(other.root)
+    done, by_parts = again(built)
+    normally, other_by_parts = again(other)
+    assert not other_by_parts
+    return outcome(built, done), outcome(other, normally), by_parts
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_what_comes_of_an_edit_is_what_the_normal_path_makes_of_it(built: Project, name: str) -> None:
+    found, expected, by_parts = both(built, EDITS[name][0])
+    assert found == expected
+    assert by_parts == (name in BY_PARTS)
+    assert found["code"] == (2 if name in UNLOADABLE else 0)
+
+
+def test_several_changes_at_once(built: Project) -> None:
+    edits = [write("in", "new"), unseen("main.h", "HEAD"), remove("out/pack"), write("out/made", "mine")]
+    found, expected, by_parts = both(built, lambda root: [edit(root) for edit in edits])
+    assert found == expected
+    assert by_parts
+
+
+def test_what_ran_is_told_with_all_the_others(built: Project) -> None:
+    built.write("in", "new")
+    done, by_parts = again(built)
+    assert by_parts
+    assert done.stderr.startswith("[6/7] copy started\n[7/7] copy ✓ ")
+    assert done.stderr.endswith(": 1 succeeded, 6 fresh\n")
+    assert built.read("out/copy") == "newhello\n"
+
+
+def test_a_touched_file_makes_nothing_run_and_the_next_answer_is_at_hand(built: Project) -> None:
+    (built.root / "in").touch()
+    assert again(built) == (Result(0, "", "nothing to do: all 7 tasks are fresh\n"), True)
+    settle(built)
+    assert again(built) == (Result(0, "", "nothing to do: all 7 tasks are fresh\n"), True)
+
+
+def test_a_failure_is_told_and_not_forgotten(project: Project) -> None:
+    """The graph stays; the snapshot is gone until everything is fresh again."""
+    project.write("in", "good")
+    project.flowfile("""
+        [tasks.check]
+        inputs = ["in"]
+        outputs = ["checked"]
+        run = "grep good in > checked"
+        [tasks.use]
+        inputs = ["checked"]
+        outputs = ["used"]
+        run = "cp checked used"
+    """)
+    settle(project)
+    project.write("in", "bad")
+    done, by_parts = again(project)
+    assert (done.code, by_parts) == (1, True)
+    assert "failed: `check`: exit code 1" in done.stderr
+    assert done.stderr.endswith(": 1 failed, 1 skipped\n")
+    assert [path.suffix for path in kept(project)] == [".graph"]
+    project.write("in", "good again")
+    done, by_parts = again(project)
+    assert (done.code, by_parts) == (0, False)
+    assert project.read("used") == "good again\n"
+
+
+def test_a_depfile_that_names_other_files_ends_the_compiled_graph(built: Project) -> None:
+    built.flowfile(
+        EVERYTHING.replace("main.c main.h'", "main.c '$(cat more)").replace('["main.c"]', '["main.c", "more"]')
+    )
+    built.write("more", "main.h")
+    settle(built)
+    built.write("more", "main.h other")
+    done, by_parts = again(built)
+    assert (done.code, by_parts) == (0, True)
+    built.write("other", "changed")
+    found, by_parts = again(built)
+    assert not by_parts
+    assert found.stderr.endswith(": 1 succeeded, 6 fresh\n")
+
+
+# -- a compiled graph that is none -----------------------------------------------------------------------------
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def flipped(data: bytes) -> bytes:
+    return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [cut, flipped, lambda data: b"", lambda data: b"garbage", lambda data: data + b"more"],
+    ids=["cut", "flipped", "empty", "garbage", "longer"],
+)
+def test_harmed_it_costs_time_only(built: Project, harm: Callable[[bytes], bytes]) -> None:
+    (graph,) = graphs(built)
+    graph.write_bytes(harm(graph.read_bytes()))
+    built.write("in", "new")
+    done, by_parts = again(built)
+    assert (done.code, by_parts) == (0, False)
+    assert done.stderr.endswith(": 1 succeeded, 6 fresh\n")
+    assert sections.MAGIC in graph.read_bytes()
+
+
+def test_that_of_another_project_is_none(built: Project, project: Project) -> None:
+    project.write("in", "in")
+    project.flowfile('[tasks.copy]\ninputs = ["in"]\noutputs = ["out"]\nrun = "cp in out"')
+    settle(project)
+    (graph,), (other,) = graphs(built), graphs(project)
+    shutil.copy(other, graph)
+    built.write("in", "new")
+    done, by_parts = again(built)
+    assert (done.code, by_parts) == (0, False)
+    assert done.stderr.endswith(": 1 succeeded, 6 fresh\n")
