@@ -106,7 +106,7 @@ def outcome(project: Project, done: Result) -> dict[str, Any]:
     """All that a run has left, without times, and what the next one says."""
     loads = done.code != 2
     runs = json.loads(project.run("history", "--json").stdout)["runs"][:1] if loads else []
-    said = re.sub(r"\d+(\.\d+)? ?m?s\b", "TIME", re.sub(r"^\[\d+/\d+\] ", "", done.stderr, flags=re.MULTILINE))
+    said = re.sub(r"^\[\d+/\d+\] ", "", timeless(done.stderr.replace(str(project.root), "ROOT")), flags=re.MULTILINE)
     tasks = json.loads(project.run("status", "--json").stdout)["tasks"] if loads else []
     return {
         "code": done.code,
@@ -114,8 +114,12 @@ def outcome(project: Project, done: Result) -> dict[str, Any]:
         "files": {str(p.relative_to(project.root)): p.read_bytes() for p in project.root.glob("out/*")},
         "verdicts": [(task["task"], task["verdict"], [reason["kind"] for reason in task["reasons"]]) for task in tasks],
         "last run": [(run["status"], run["counts"], run["targets"]) for run in runs],
-        "next": re.sub(r"\d+(\.\d+)? ?m?s\b", "TIME", project.run("run").stderr),
+        "next": timeless(project.run("run").stderr),
     }
+
+
+def timeless(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)? ?m?s\b|\d{8}T\d{6}Z", "TIME", text)
 
 
 def both(built: Project, edit: Callable[[Path], object]) -> tuple[dict[str, Any], dict[str, Any], bool]:

@@ -26,6 +26,7 @@ SNAPSHOT = {
     "flowmake.fastpath",
     "flowmake.world",
     "flowmake.world.boot",
+    "flowmake.world.glance",
     "flowmake.world.snapshot",
 }
 """All that may be loaded for an answer from a snapshot."""

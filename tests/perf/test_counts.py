@@ -74,3 +74,65 @@ def test_a_build_reads_in_bulk_and_writes_once_or_twice_for_each_task(project: P
     assert found["SELECT"] <= 16
     assert found["BEGIN"] == found["COMMIT"] <= 2 * 50 + 8
     assert found["INSERT"] <= 6 * 50 + 2 * 50 + 16
+
+
+# -- one change ------------------------------------------------------------------------------------------------
+
+COUNT_ALL = """
+import json, sqlite3, sys
+import msgspec
+asked, rows, decoded = [], [], []
+connect = sqlite3.connect
+
+class Counting(sqlite3.Connection):
+    def execute(self, sql, *values):
+        cursor = super().execute(sql, *values)
+        if not sql.lstrip().upper().startswith("SELECT"):
+            return cursor
+        found = cursor.fetchall()
+        asked.append(sql)
+        rows.extend(found)
+        return Answer(found)
+
+class Answer:
+    def __init__(self, rows):
+        self.rows = rows
+        self.fetchall = lambda: rows
+        self.fetchone = lambda: rows[0] if rows else None
+
+sqlite3.connect = lambda *args, **more: connect(*args, factory=Counting, **more)
+
+from flowmake.core import compiled
+Decoder = msgspec.msgpack.Decoder
+
+class CountingDecoder:
+    def __init__(self, type):
+        self.inner = Decoder(type)
+
+    def decode(self, data):
+        decoded.append(len(data))
+        return self.inner.decode(data)
+
+msgspec.msgpack.Decoder = CountingDecoder
+from flowmake.__main__ import main
+code = main()
+print(json.dumps([len(asked), len(rows), len(decoded), "click" in sys.modules]), file=sys.__stdout__)
+"""
+
+
+def counted(project: Project, number: int) -> list[int]:
+    """How many queries, rows of records and decoded parts of the graph one changed source costs."""
+    project.write(f"src/{number}", "changed")
+    *counts, parsed = json.loads(python(project, COUNT_ALL, "run", "-q")[-1])
+    assert not parsed
+    return counts
+
+
+def test_one_change_costs_the_same_among_many_tasks(sizes: list[Project]) -> None:
+    """The last task of a chain of 100, and of one of 300."""
+    few, many = (counted(one, number) for one, number in zip(sizes, (99, 299), strict=True))
+    assert few == many
+    queries, rows, decoded = few
+    assert queries <= 12
+    assert rows <= 24
+    assert decoded <= 6
