@@ -58,7 +58,13 @@ def _after_last_break(word: str, breaks: str) -> int:
     return max((word.rfind(sign) + 1 for sign in breaks if sign in "@:="), default=0)
 
 
-_SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fish": FishComplete}
+class Fish(FishComplete):
+    """Names of instances hold commas, at which click's own script would cut them off."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+
+
+_SHELLS: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fish": Fish}
 
 
 def script(shell: str) -> str:

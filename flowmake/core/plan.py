@@ -121,9 +121,10 @@ def _path_target(graph: Graph, target: str, here: str) -> str:
     for path in dict.fromkeys((normalise(here + target), normalise(target), normalise(target.removeprefix(root)))):
         if (producer := graph.producer(path)) is not None:
             return producer
-    instance = next((name for name in graph.tasks if name.endswith(f"@{target}")), None)
-    known = [*graph.tasks, *graph.outputs.files, *graph.outputs.directories]
-    hint = f"did you mean `{instance}`?" if instance else nearest(target, known)
+    paths = [*graph.outputs.files, *graph.outputs.directories]
+    ends = (f"@{target}", *(f"/{normalise(target)}{slash}" for slash in ("", "/")))
+    longer = next((name for name in (*graph.tasks, *paths) if name.endswith(ends)), None)
+    hint = f"did you mean `{longer}`?" if longer else nearest(target, [*graph.tasks, *paths])
     raise UsageError(f"no task is called `{target}`, and none makes such a path", hint)
 
 

@@ -380,3 +380,34 @@ def test_a_preview_and_the_run_after_it_never_disagree(edits: list[tuple[str, st
             assert {name for name, verdict in before.items() if verdict == "stale"} <= set(ran)
             assert not {name for name, verdict in before.items() if verdict == "fresh"} & set(ran)
             assert set(verdicts(desk).values()) == {"fresh"}
+
+
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [
+        ("prog", "did you mean `build/prog`?"),
+        ("site", "did you mean `out/site/`?"),
+        ("site/", "did you mean `out/site/`?"),
+        ("linux", "did you mean `pack@linux`?"),
+        ("bulid/prog", "did you mean `build/prog`?"),
+        ("nothing-like-it", ""),
+    ],
+)
+def test_the_end_of_a_path_or_an_instance_is_understood(target: str, hint: str) -> None:
+    desk = Desk("""\
+        [tasks.link]
+        outputs = ["build/prog"]
+        run = "link"
+
+        [tasks.write]
+        outputs = ["out/site/"]
+        run = "write"
+
+        [tasks.pack]
+        foreach = { os = ["linux"] }
+        outputs = ["{{ os }}.tar"]
+        run = "pack"
+        """)
+    with pytest.raises(UsageError) as caught:
+        resolve_targets(desk.graph(), [target])
+    assert caught.value.hint == hint
