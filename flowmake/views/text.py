@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from flowmake.core.text import safe_line, to_ascii
 from flowmake.views.picture import Node, Picture, counts_text, ends, upstream_of
 
+Key = tuple[bool, str]
+_GAP = "   "
 _SEEN = "(see above)"
+_TO_COME = "(see below)"
+
+DEEPEST = 100
+"""Levels of one tree. What lies deeper begins at the left again: to indent a long chain takes its length squared."""
 
 
 def tree(picture: Picture, *, ascii_only: bool = False) -> str:
@@ -21,31 +28,41 @@ def tree(picture: Picture, *, ascii_only: bool = False) -> str:
 def _lines(picture: Picture) -> Iterator[str]:
     nodes = {node.key: node for node in picture.nodes}
     upstream = upstream_of(picture)
-    shown: set[tuple[bool, str]] = set()
+    shown: set[Key] = set()
     for root in (*ends(picture), *picture.nodes):
-        if root.key not in shown:
-            yield from _walk(root, nodes, upstream, shown)
+        roots = deque([root.key])
+        while roots:
+            if (key := roots.popleft()) not in shown:
+                yield from _walk(key, nodes, upstream, shown, roots)
 
 
 def _walk(
-    root: Node,
-    nodes: dict[tuple[bool, str], Node],
-    upstream: dict[tuple[bool, str], list[tuple[bool, str]]],
-    shown: set[tuple[bool, str]],
+    root: Key,
+    nodes: dict[Key, Node],
+    upstream: dict[Key, list[Key]],
+    shown: set[Key],
+    too_deep: deque[Key],
 ) -> Iterator[str]:
-    """Depth first with a stack of its own, as chains of tasks get longer than Python's."""
-    stack = [(root.key, "", "")]
+    """Depth first with a stack of its own, as chains of tasks get longer than Python's.
+
+    `too_deep` takes up what is to become the root of a tree of its own.
+    """
+    stack = [(root, "", "")]
     while stack:
         key, lead, indent = stack.pop()
         below = upstream[key]
         again = key in shown
+        if below and not again and len(indent) >= DEEPEST * len(_GAP):
+            yield f"{lead}{describe(nodes[key])} {_TO_COME}"
+            too_deep.append(key)
+            continue
         yield lead + describe(nodes[key]) + (f" {_SEEN}" if again and below else "")
         if again:
             continue
         shown.add(key)
         last = len(below) - 1
         for position in range(last, -1, -1):
-            branch, gap = ("└─ ", "   ") if position == last else ("├─ ", "│  ")
+            branch, gap = ("└─ ", _GAP) if position == last else ("├─ ", "│  ")
             stack.append((below[position], indent + branch, indent + gap))
 
 

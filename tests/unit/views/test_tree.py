@@ -45,8 +45,14 @@ def test_chains_longer_than_the_stack_of_python() -> None:
     nodes = tuple(Node(f"t{n}", "task") for n in range(5_000))
     edges = tuple(Edge(a.key, b.key) for a, b in itertools.pairwise(nodes))
     lines = text.tree(Picture(nodes, edges)).splitlines()
-    assert len(lines) == 5_000
     assert lines[-1].endswith("└─ t0")
+    assert max(map(len, lines)) < 400
+    roots = [line for line in lines if line.startswith("t")]
+    assert roots == [f"t{n}" for n in range(4_999, -1, -text.DEEPEST)]
+    assert [line.split("─ ")[1] for line in lines if line.endswith("(see below)")] == [
+        f"{root} (see below)" for root in roots[1:]
+    ]
+    assert len(lines) == 5_000 + len(roots) - 1
 
 
 def test_a_loop_between_collapsed_nodes_is_shown_once() -> None:

@@ -23,6 +23,40 @@ def test_a_file_of_any_size_has_the_digest_of_its_bytes(tmp_path: Path, size: in
     assert hash_file(str(tmp_path / "f")) == hash_bytes(data) == xxh3_128_hexdigest(data)
 
 
+@pytest.mark.parametrize("size", [CHUNK, 3 * CHUNK + 5])
+@pytest.mark.parametrize(
+    "written", [[], [0], [1 << 20], [4096, 1 << 20, (1 << 20) + 8192], [3 << 20], [(1 << 20) - 3, (2 << 20) - 1]]
+)
+def test_holes_count_as_the_zeros_they_are(tmp_path: Path, size: int, written: list[int]) -> None:
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        for offset in written:
+            file.seek(offset)
+            file.write(b"some data")
+        file.truncate(size)
+    assert path.stat().st_blocks * 512 < size
+    assert hash_file(str(path)) == xxh3_128_hexdigest(path.read_bytes())
+
+
+@pytest.mark.parametrize("size", [0, 5, 5 << 20])
+def test_a_sparse_file_that_changes_its_length_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.write(bytes(8192))
+        file.truncate(3 << 20)
+    preadv = os.preadv
+
+    def meddling(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        os.truncate(path, size)
+        return preadv(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", meddling)
+    hashed = hash_entry(str(path))
+    assert hashed.digest == xxh3_128_hexdigest(bytes(size))
+
+
 def test_executables_and_links_to_them(tmp_path: Path) -> None:
     (tmp_path / "tool").write_bytes(b"x")
     (tmp_path / "tool").chmod(0o755)
