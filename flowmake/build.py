@@ -86,14 +86,15 @@ class Project(Workspace):
         """Is some flowmake running tasks in this root right now?"""
         return wiring.is_locked(self.state)
 
-    def plan(self, targets: Sequence[str] = (), options: RunOptions = DEFAULTS) -> Plan:
+    def plan(self, targets: Sequence[str] = (), options: RunOptions = DEFAULTS, *, strict: bool = True) -> Plan:
         """Judge everything the targets need, without running or writing anything.
 
-        Raises `UsageError` for unknown targets, `FlowfileError` for inputs that neither exist nor are made.
+        Raises `UsageError` for unknown targets, `FlowfileError` for inputs that neither exist nor are made; unless it
+        is `strict`, these are reasons (`input_missing`) for being stale.
         """
         with self.look() as view:
             demand = self.demand(view, targets, options)
-            check(view, needed(view.graph, demand))
+            check(view, needed(view.graph, demand), inputs=strict)
             return preview(view.graph, view.evidence, demand)
 
     def why(self, target: str) -> Judgement:

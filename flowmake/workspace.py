@@ -117,11 +117,15 @@ def reveal(view: View, targets: Sequence[str]) -> None:
         preview(graph, view.evidence, Demand(tuple(graph.fanouts)))
 
 
-def check(view: View, names: Sequence[str]) -> None:
-    """Find what is wrong with these tasks before any of them runs. Raises `FlowfileError` with all of it."""
+def check(view: View, names: Sequence[str], *, inputs: bool = True) -> None:
+    """Find what is wrong with these tasks before any of them runs. Raises `FlowfileError` with all of it.
+
+    Without `inputs`, one that is missing is left to be a reason of its task.
+    """
     problems: list[Problem] = []
     try:
-        check_inputs(view.evidence, names)
+        if inputs:
+            check_inputs(view.evidence, names)
     except FlowfileError as error:
         problems += error.problems
     try:

@@ -26,6 +26,7 @@ class Reason(Struct, omit_defaults=True):
         "input_added",
         "input_removed",
         "input_changed",
+        "input_missing",
         "output_missing",
         "output_changed",
         "too_old",

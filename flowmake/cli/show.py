@@ -37,7 +37,7 @@ def command(ctx: click.Context, target: str, as_json: bool) -> int:
     from flowmake.cli import documents
 
     project = open_project(ctx)
-    plan = project.plan((target,))
+    plan = project.plan((target,), strict=False)
     names = dict.fromkeys(task.name for name in plan.targets for task in plan.graph.members(name))
     names = names or dict.fromkeys(plan.targets)
     running = project.is_running()

@@ -30,7 +30,7 @@ def command(ctx: click.Context, targets: tuple[str, ...], everything: bool, chec
     from flowmake.cli.states import not_known_yet, status_of
 
     project = open_project(ctx)
-    plan = project.plan(tuple(project.flow.declarations) if everything else targets)
+    plan = project.plan(tuple(project.flow.declarations) if everything else targets, strict=False)
     running = project.is_running()
     judgements = list(plan.tasks())
     tasks = [status_of(judgement, running=running) for judgement in judgements]

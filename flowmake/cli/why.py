@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +13,6 @@ from flowmake.cli.table import help_of
 if TYPE_CHECKING:
     from flowmake.cli.documents import FileState, TaskExplained
     from flowmake.core.plan import Judgement, Plan
-    from flowmake.core.staleness import Verdict
 
 NAMED = 3
 """How many of several tasks that are told about together are named."""
@@ -27,7 +26,7 @@ NAMED = 3
 def command(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> int:
     from flowmake.cli import documents
 
-    plan = open_project(ctx).plan(targets)
+    plan = open_project(ctx).plan(targets, strict=False)
     asked = list(_members(plan))
     told = list(dict.fromkeys([*asked, *_behind(plan, asked)]))
     if as_json:
@@ -101,10 +100,15 @@ def _print(plan: Plan, asked: list[str], told: list[str]) -> None:
 
 
 def _alike(judgements: Iterable[Judgement]) -> Iterable[list[Judgement]]:
-    """Instances of one task with the same verdict, together: there may be thousands."""
-    groups: dict[tuple[str, Verdict], list[Judgement]] = {}
+    """Instances of one task whose verdict can be told in the same words, together: there may be thousands."""
+    from flowmake.core.staleness import Stale
+    from flowmake.views.reasons import likeness
+
+    groups: dict[Hashable, list[Judgement]] = {}
     for judgement in judgements:
-        groups.setdefault((judgement.task.declared.name, judgement.verdict), []).append(judgement)
+        verdict = judgement.verdict
+        like = likeness(verdict.reasons) if isinstance(verdict, Stale) else verdict
+        groups.setdefault((judgement.task.declared.name, like), []).append(judgement)
     return groups.values()
 
 

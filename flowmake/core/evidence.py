@@ -139,7 +139,13 @@ class Evidence:
             unsettled=frozenset(unsettled),
             whole=not pending,
             forced=forced,
+            missing=self._made_by_nobody(resolved, inputs) if ABSENT in inputs.values() else (),
         )
+
+    def _made_by_nobody(self, resolved: Sequence[Resolved], inputs: Mapping[str, str]) -> tuple[str, ...]:
+        """Declared inputs that are not there, and that no task makes."""
+        absent = (entry.path for entry in resolved if inputs.get(entry.path) == ABSENT)
+        return tuple(path for path in absent if next(self.graph.behind_path(path), None) is None)
 
     def resolve(self, task: Task, unsettled: frozenset[str] = frozenset()) -> list[Resolved]:
         """The declared inputs as paths, in order: globs matched, lists read, without duplicates and own outputs.

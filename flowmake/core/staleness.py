@@ -20,6 +20,7 @@ ReasonKind = Literal[
     "input_added",
     "input_removed",
     "input_changed",
+    "input_missing",
     "output_missing",
     "output_changed",
     "too_old",
@@ -51,7 +52,7 @@ class Reason(Struct, frozen=True):
                 return {"kind": self.kind, "name": self.name}
             case "input_changed" | "output_changed":
                 return {"kind": self.kind, "path": self.path, "old": self.old, "new": self.new}
-            case "input_added" | "input_removed" | "output_missing":
+            case "input_added" | "input_removed" | "input_missing" | "output_missing":
                 return {"kind": self.kind, "path": self.path}
             case "too_old":
                 return {"kind": self.kind, "age": self.age, "max_age": self.max_age}
@@ -84,7 +85,8 @@ class Facts(Struct, frozen=True):
     `recipe` is None while it cannot be rendered (it mentions inputs not known yet). `inputs` are all inputs
     whose digest is settled; those in `unsettled` are made by tasks in `pending`, whose outcome is unknown.
     `whole` is False while even the set of inputs may still grow. `outputs` maps every path to expect, and for
-    globs every path recorded or found, to its digest, `ABSENT` where nothing is. `now` in epoch seconds.
+    globs every path recorded or found, to its digest, `ABSENT` where nothing is. `missing` are declared inputs that are
+    not there and that no task makes. `now` in epoch seconds.
     """
 
     recipe: Recipe | None
@@ -95,6 +97,7 @@ class Facts(Struct, frozen=True):
     unsettled: frozenset[str] = frozenset()
     whole: bool = True
     forced: bool = False
+    missing: tuple[str, ...] = ()
 
 
 def judge(task: Task, trace: Trace | None, attempt: Attempt | None, facts: Facts) -> Verdict:
@@ -127,6 +130,9 @@ def _reasons(task: Task, trace: Trace | None, attempt: Attempt | None, facts: Fa
         yield Reason("interrupted")
     elif trace is None:
         yield Reason("never_ran")
+    for path in facts.missing:
+        if trace is None or trace.inputs.get(path) != ABSENT:
+            yield Reason("input_missing", path=path)
     if trace is None:
         return
     on = declared.rerun_on
@@ -156,8 +162,9 @@ def _input_reasons(old: Mapping[str, str], facts: Facts) -> Iterator[Reason]:
         return
     for path, digest in new.items():
         if path not in old:
-            yield Reason("input_added", path=path)
-        elif old[path] != digest:
+            if path not in facts.missing:
+                yield Reason("input_added", path=path)
+        elif old[path] != digest and path not in facts.missing:
             yield Reason("input_changed", path=path, old=old[path], new=digest)
     if facts.whole:
         for path in old:

@@ -44,7 +44,7 @@ def reason_sentence(reason: Reason | Mapping[str, Any]) -> str:
         case "input_changed" | "output_changed":
             what = "input changed" if kind == "input_changed" else "output edited"
             return f"{what}: {safe_line(facts['path'])} ({digest_change(facts['old'], facts['new'])})"
-        case "input_added" | "input_removed" | "output_missing":
+        case "input_added" | "input_removed" | "input_missing" | "output_missing":
             return f"{kind.replace('_', ' ')}: {safe_line(facts['path'])}"
         case "too_old":
             return f"too old: {duration(facts['age'])}, at most {duration(facts['max_age'])} allowed"

@@ -126,3 +126,30 @@ def test_a_damaged_state_file_is_told_by_who_looks(built: Any, args: tuple[str, 
     assert (done.code, done.stderr.splitlines()[-1]) == (0, f"warning: {told}everything counts as never run")
     (state,) = (line for line in built.run("doctor").stdout.splitlines() if " state: " in line)
     assert state == f"note     state: {told}everything counts as never run"
+
+
+def test_a_missing_input_is_a_reason_beside_the_others(built: Any) -> None:
+    (built.root / "in.txt").unlink()
+    done = built.run("status", "--all")
+    assert (done.code, done.stderr) == (0, "5 tasks: 2 stale, 3 waiting\n")
+    assert built.scrub(done.stdout).splitlines()[1] == "upper   stale    TIME  SECONDS  input missing: in.txt"
+    assert built.run("why", "all").stdout.splitlines()[-2:] == ["upper: stale", "  input missing: in.txt"]
+    assert "state      stale: input missing: in.txt; last run" in built.run("show", "upper").stdout
+    assert built.run("status", "--check").code == 3
+    assert built.run("run").code == 2
+
+
+def test_a_missing_input_of_a_task_that_never_ran(letters: Any) -> None:
+    (letters.root / "in.txt").unlink()
+    assert letters.run("why", "upper").stdout == "upper: stale\n  never ran\n  input missing: in.txt\n"
+
+
+def test_why_tells_of_instances_with_the_same_change_at_once(built: Any) -> None:
+    done = built.run("why", "part", "--set", "sign=+")
+    assert done.stdout.splitlines()[:3] == [
+        "part@1, part@2: stale",
+        "  recipe changed:",
+        "      echo [---]{+++} part 1; head -c 1 upper.txt > part1.txt",
+    ]
+    built.write("part1.txt", "edited\n")
+    assert "part@1: stale\n" in built.run("why", "part", "--set", "sign=+").stdout

@@ -45,6 +45,7 @@ def make_task(inputs: list[str], outputs: list[str | dict[str, Any]], **settings
 
 def make_facts(recipe: str, env: dict[str, str], **facts: Any) -> Facts:
     facts["pending"] = tuple(facts.get("pending", ()))
+    facts["missing"] = tuple(facts.get("missing", ()))
     facts["unsettled"] = frozenset(facts.get("unsettled", ()))
     return Facts(recipe=Recipe(recipe, env) if recipe else None, **facts)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flowmake.core.staleness import Fresh, Reason, Stale, Verdict, Waiting
-from flowmake.views.reasons import explain, plain, recipe_diff, sentence, verdict_lines
+from flowmake.views.reasons import explain, likeness, plain, recipe_diff, sentence, verdict_lines
 
 OLD = "shell: bash\nrun: python clean.py --year 2026\ncwd: .\nwrapper:\nextra: 1"
 NEW = "shell: bash\nrun: python clean.py --year 2027\ncwd: .\nwrapper:\nextra: 1"
@@ -57,3 +57,20 @@ def test_what_was_left_out_between_changes_is_marked_once() -> None:
 def test_commands_cannot_smuggle_control_codes() -> None:
     [line] = recipe_diff("a \x1b[31m", "b \x1b[31m\x07")
     assert plain(line) == "    [-a-]{+b+} {+\\x07+}"
+
+
+def recipe(old: str, new: str) -> Reason:
+    return Reason("recipe_changed", old=old, new=new)
+
+
+def test_recipes_are_alike_by_what_changed_in_them() -> None:
+    one, two = recipe("cc -O1 a.c", "cc -O2 a.c"), recipe("cc -O1 b.c", "cc -O2 b.c")
+    assert likeness([one]) == likeness([two]) == likeness([one.as_dict()])
+    assert likeness([one]) != likeness([recipe("cc -O1 a.c", "cc -O3 a.c")])
+
+
+def test_other_reasons_are_alike_only_if_they_are_the_same() -> None:
+    one, two = Reason("input_changed", "a", old="1", new="2"), Reason("input_changed", "b", old="1", new="2")
+    assert likeness([one]) == likeness([one])
+    assert likeness([one]) != likeness([two])
+    assert likeness([one, two]) != likeness([one])
