@@ -36,6 +36,8 @@ MIGRATIONS: dict[int, str] = {
             path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, mode INTEGER,
             hashed_at_ns INTEGER, digest TEXT) WITHOUT ROWID;
         CREATE TABLE boot (id TEXT);
+        CREATE TABLE journal (id TEXT, folded INTEGER);
+        INSERT INTO journal VALUES (lower(hex(randomblob(8))), 0);
         CREATE TABLE made (path BLOB PRIMARY KEY, digest TEXT, named INTEGER DEFAULT 0) WITHOUT ROWID;
     """,
 }
@@ -101,7 +103,8 @@ def open_for_writing(path: str) -> sqlite3.Connection:
         # Not all file systems can do this; then the slower journal serves as well.
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
         _migrate(connection, version)
-        connection.execute("PRAGMA synchronous=NORMAL")
+        # The journal is removed once what it holds is in here, so that has to be on the disk.
+        connection.execute("PRAGMA synchronous=FULL")
     except UnicodeDecodeError as error:
         connection.close()
         raise not_ours() from error
@@ -139,8 +142,13 @@ def _migrate(connection: sqlite3.Connection, found: int) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA user_version={version + 1}; COMMIT")
 
 
+def journal_path(path: str) -> str:
+    """Where the journal is that runs ahead of a database."""
+    return path.removesuffix(".db") + ".journal"
+
+
 def set_aside(path: str, now: float) -> str:
-    """Move a damaged database out of the way, with what belongs to it; its new path."""
+    """Move a damaged file of the state out of the way, with what belongs to it; its new path."""
     kept = base = f"{path}.damaged-{strftime('%Y%m%dT%H%M%SZ', gmtime(now))}"
     number = 1
     while os.path.lexists(kept):
@@ -153,6 +161,8 @@ def set_aside(path: str, now: float) -> str:
                 os.rename(path + suffix, kept + suffix)
         if os.path.lexists(path + "-shm"):
             os.unlink(path + "-shm")
+        if path != journal_path(path) and os.path.lexists(journal_path(path)):
+            os.rename(journal_path(path), kept + ".journal")
     except OSError as error:
         raise StateError(f"cannot set the damaged state file `{path}` aside: {error.strerror or error}") from error
     return kept

@@ -1,46 +1,44 @@
-"""What is remembered from run to run, in one SQLite file. Loads in bulk, writes in batches; unaware of verdicts."""
+"""What is remembered from run to run: a database, and a journal ahead of it while a run goes on. Unaware of verdicts.
+
+What happens is appended to the journal with each `flush`, and folded into the database in bulk: at the end, after some
+thousand entries, and by the next writer if this one dies. Readers lay a journal over what the database holds.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from time import time
 from typing import Any, TypeVar
 
 from flowmake.core.errors import StateError
 from flowmake.core.model import Attempt, History, RunRecord, TaskRecord, Trace
-from flowmake.world import database, rows
+from flowmake.world import database, journal, pending, rows
 from flowmake.world.boot import boot_id
+from flowmake.world.journal import Damaged, Entry, Journal, Key
+from flowmake.world.pending import Pending
 from flowmake.world.rows import Lazy, Values
 from flowmake.world.statcache import StatCache
+from flowmake.world.writer import Statement, Writer, fetched, next_key
 
-Result = TypeVar("Result")
-Statement = tuple[str, list[Values]]
+Item = TypeVar("Item")
+Found = tuple[list[Values], Pending]
 
 _AT_ONCE = 500
 """Names in one query; SQLite allows 999 at the least."""
 
 WRITTEN_OUT_NS = 120_000_000_000
 """After so long what was written to a file is on the disk, at the latest."""
+FOLDED_AT = 10_000
+"""Entries of a journal: enough for writing in bulk, and few enough to be held in memory and read again in no time."""
 
 _TRACES = "SELECT task, recipe, env, inputs, outputs, finished, seconds, run, discovered, identity FROM traces"
 _ATTEMPTS = "SELECT task, status, run, started, seconds, exit_code, signal, found_before FROM attempts"
 _FILES = "SELECT path, size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest FROM files"
 _RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more, size FROM runs"
 _RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons FROM records"
-_PUT_RUN = """
-    INSERT INTO runs (id, started, finished, status, exit_code, jobs, counts, more, size) VALUES (?,?,?,?,?,?,?,?,?)
-    ON CONFLICT (id) DO UPDATE SET started=excluded.started, finished=excluded.finished, status=excluded.status,
-    exit_code=excluded.exit_code, jobs=excluded.jobs, counts=excluded.counts, more=excluded.more, size=excluded.size"""
-_PUT_RECORD = """
-    INSERT INTO records (run, task, status, attempt, started, seconds, exit_code, signal, log, reasons)
-    VALUES (?,?,?,?,?,?,?,?,?,?)"""
-_PUT_ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?,?,?,?,?,?,?,?)"
-_PUT_MADE = """
-    INSERT INTO made (path, digest) VALUES (?,?)
-    ON CONFLICT (path) DO UPDATE SET digest=excluded.digest WHERE digest != excluded.digest"""
 _STALE_RUNS = """
     SELECT id FROM (
         SELECT id, number, started, row_number() OVER latest AS place, sum(size) OVER latest AS size FROM runs
@@ -50,7 +48,7 @@ _STALE_RUNS = """
 
 
 class SqliteStore:
-    """`core.ports.Store` in the file `path`; its folder must exist for writing.
+    """`core.ports.Store` in the file `path` and a journal beside it; its folder must exist for writing.
 
     With `read_only` nothing is created or changed, and no file means an empty store. `notices` are sentences that a
     person should see. A damaged file is kept under another name and a fresh one begun; reading only, it counts as
@@ -61,34 +59,28 @@ class SqliteStore:
         self.path = path
         self.read_only = read_only
         self.notices: list[str] = notices if notices is not None else []
-        self._connection: sqlite3.Connection | None = None
+        self._journal_path = database.journal_path(path)
+        self._writer = None if read_only else Writer(path, self.notices)
+        self._journal: Journal | None = None
+        self._pending = Pending()
+        self._unwritten: list[Entry] = []
         self._traces: Lazy[Trace] | None = None
         self._attempts: Lazy[Attempt] | None = None
-        self._clear_pending()
         if not read_only:
-            self._open()
-
-    def _clear_pending(self) -> None:
-        self._pending_traces: dict[str, Trace | None] = {}
-        self._pending_attempts: dict[str, Attempt | None] = {}
-        self._pending_runs: dict[str, RunRecord] = {}
-        self._pending_records: list[TaskRecord] = []
-        self._pending_made: dict[str, str] = {}
+            self._recover()
 
     def traces(self) -> Mapping[str, Trace]:
         """Every trace by task; a live view that includes what was recorded since."""
         if self._traces is None:
-            found = self._fetch(_TRACES)
-            self._traces = Lazy(rows.by_name(found), rows.to_trace)
-            _lay_over(self._traces, self._pending_traces)
+            found, ahead = self._fetch(_TRACES)
+            self._traces = Lazy(_laid_over(rows.by_name(found), ahead.traces), rows.to_trace)
         return self._traces
 
     def attempts(self) -> Mapping[str, Attempt]:
         """Every latest attempt by task; a live view as `traces`."""
         if self._attempts is None:
-            found = self._fetch(_ATTEMPTS)
-            self._attempts = Lazy(rows.by_name(found), rows.to_attempt)
-            _lay_over(self._attempts, self._pending_attempts)
+            found, ahead = self._fetch(_ATTEMPTS)
+            self._attempts = Lazy(_laid_over(rows.by_name(found), ahead.attempts), rows.to_attempt)
         return self._attempts
 
     def narrow(self, tasks: Sequence[str]) -> None:
@@ -96,103 +88,123 @@ class SqliteStore:
 
         Iterating over `traces` and `attempts` then shows these only.
         """
-        self._traces = Lazy(self._rows_of(_TRACES, "task", tasks), rows.to_trace, partial(self._row_of, _TRACES))
-        self._attempts = Lazy(
-            self._rows_of(_ATTEMPTS, "task", tasks), rows.to_attempt, partial(self._row_of, _ATTEMPTS)
-        )
+        traces = partial(self._tasks, _TRACES, lambda ahead: ahead.traces)
+        attempts = partial(self._tasks, _ATTEMPTS, lambda ahead: ahead.attempts)
+        self._traces = Lazy(traces(tasks), rows.to_trace, lambda task: traces((task,)).get(task))
+        self._attempts = Lazy(attempts(tasks), rows.to_attempt, lambda task: attempts((task,)).get(task))
 
-    def _rows_of(self, query: str, column: str, names: Sequence[str]) -> dict[str, Values]:
+    def _tasks(
+        self, query: str, changes: Callable[[Pending], Mapping[str, Values | None]], tasks: Sequence[str]
+    ) -> dict[str, Values]:
+        """The rows of some tasks."""
+        found, ahead = self._rows_of(query, "task", tasks)
+        changed = changes(ahead)
+        return _laid_over(found, {task: changed[task] for task in tasks if task in changed})
+
+    def _rows_of(self, query: str, column: str, names: Sequence[str]) -> tuple[dict[str, Values], Pending]:
         found: dict[str, Values] = {}
+        ahead = Pending()
         for start in range(0, len(names), _AT_ONCE):
             some = [rows.encode(name) for name in names[start : start + _AT_ONCE]]
-            found |= rows.by_name(self._fetch(f"{query} WHERE {column} IN ({','.join('?' * len(some))})", *some))
-        return found
-
-    def _row_of(self, query: str, task: str) -> Values | None:
-        return self._rows_of(query, "task", (task,)).get(task)
+            part, ahead = self._fetch(f"{query} WHERE {column} IN ({','.join('?' * len(some))})", *some)
+            found |= rows.by_name(part)
+        return found, ahead
 
     def begin_run(self, run: RunRecord) -> None:
-        self._pending_runs[run.id] = run
+        self._record(pending.run_entry(run))
 
     def end_run(self, run: RunRecord) -> None:
-        self._pending_runs[run.id] = run
+        self._record(pending.run_entry(run))
 
     def begin_task(self, attempt: Attempt) -> None:
-        self._set_attempt(attempt.task, attempt)
+        self._record(pending.begin_entry(attempt))
+        self._show(self._attempts, attempt.task, attempt)
 
     def end_task(self, attempt: Attempt, record: TaskRecord, trace: Trace | None) -> None:
-        self._set_attempt(attempt.task, attempt)
-        self._pending_records.append(record)
+        self._record(pending.end_entry(attempt, record, trace))
+        self._show(self._attempts, attempt.task, attempt)
         if trace is not None:
-            self._pending_made.update(trace.outputs)
-            self._set_trace(trace.task, trace)
-
-    def made(self) -> Mapping[str, str]:
-        """As in the port."""
-        found = rows.by_name(self._fetch_settled("SELECT path, digest FROM made"))
-        return {path: row[0] for path, row in found.items() if isinstance(row[0], str)}
-
-    def unmake(self, paths: Iterable[str]) -> None:
-        """As in the port."""
-        self.flush()
-        self._write([("DELETE FROM made WHERE path = ?", [(rows.encode(path),) for path in paths])])
-
-    def named_orphans(self) -> set[str]:
-        """As in the port."""
-        return set(rows.by_name(self._fetch_settled("SELECT path FROM made WHERE named")))
-
-    def name_orphans(self, paths: Iterable[str]) -> None:
-        """As in the port."""
-        self.flush()
-        named = [(rows.encode(path),) for path in paths]
-        self._write([("UPDATE made SET named = 0", [()]), ("UPDATE made SET named = 1 WHERE path = ?", named)])
+            self._show(self._traces, trace.task, trace)
 
     def accept(self, trace: Trace) -> None:
         """As in the port; how the latest attempt ended no longer counts."""
-        self._set_trace(trace.task, trace)
-        self._set_attempt(trace.task, None)
+        self._record(pending.accept_entry(trace))
+        self._show(self._traces, trace.task, trace)
+        self._show(self._attempts, trace.task, None)
 
     def forget_task(self, task: str) -> None:
-        self._set_trace(task, None)
-        self._set_attempt(task, None)
+        self._record(pending.forget_entry(task))
+        self._show(self._traces, task, None)
+        self._show(self._attempts, task, None)
 
     def flush(self) -> None:
-        """As in the port. What could not be written stays pending, for another try."""
-        statements = self._statements()
-        if statements:
-            self._write(statements)
-            self._clear_pending()
+        """As in the port. What could not be written stays, for another try."""
+        if not self._unwritten:
+            return
+        if self._journal is None:
+            self._journal = Journal(self._journal_path, self._writing.next_key())
+        self._journal.append(self._unwritten)
+        self._unwritten.clear()
+        if len(self._pending) >= FOLDED_AT:
+            self._fold()
+
+    def made(self) -> Mapping[str, str]:
+        """As in the port."""
+        found, ahead = self._fetch("SELECT path, digest FROM made")
+        known = {path: row[0] for path, row in rows.by_name(found).items() if isinstance(row[0], str)}
+        return known | ahead.made()
+
+    def unmake(self, paths: Iterable[str]) -> None:
+        """As in the port."""
+        self._fold()
+        self._writing.write([("DELETE FROM made WHERE path = ?", [(rows.encode(path),) for path in paths])])
+
+    def named_orphans(self) -> set[str]:
+        """As in the port."""
+        found, _ = self._fetch("SELECT path FROM made WHERE named")
+        return set(rows.by_name(found))
+
+    def name_orphans(self, paths: Iterable[str]) -> None:
+        """As in the port."""
+        self._fold()
+        named = [(rows.encode(path),) for path in paths]
+        self._writing.write([("UPDATE made SET named = 0", [()]), ("UPDATE made SET named = 1 WHERE path = ?", named)])
 
     def runs(self, limit: int = 0) -> list[RunRecord]:
-        found = self._fetch_settled(f"{_RUNS} ORDER BY started DESC, number DESC LIMIT ?", limit or -1)
-        return [rows.to_run(row) for row in found]
+        found, ahead = self._fetch(f"{_RUNS} ORDER BY started DESC, number DESC LIMIT ?", limit or -1)
+        latest = sorted(map(rows.to_run, ahead.laid_over_runs(found)), key=lambda run: -run.started)
+        return latest[: limit or None]
 
     def tasks_of(self, run: str) -> list[TaskRecord]:
         """In the order in which they ended."""
-        return [rows.to_record(row) for row in self._fetch_settled(f"{_RECORDS} WHERE run = ? ORDER BY number", run)]
+        found, ahead = self._fetch(f"{_RECORDS} WHERE run = ? ORDER BY number", run)
+        return [rows.to_record(row) for row in (*found, *(row for row in ahead.records if row[0] == run))]
 
     def records_of(self, task: str, limit: int = 0) -> list[TaskRecord]:
-        query = f"{_RECORDS} WHERE task = ? ORDER BY number DESC LIMIT ?"
-        return [rows.to_record(row) for row in self._fetch_settled(query, rows.encode(task), limit or -1)]
+        name = rows.encode(task)
+        found, ahead = self._fetch(f"{_RECORDS} WHERE task = ? ORDER BY number DESC LIMIT ?", name, limit or -1)
+        latest = [*(row for row in reversed(ahead.records) if row[1] == name), *found]
+        return [rows.to_record(row) for row in latest[: limit or None]]
 
     def prune_runs(self, keep: History, now: float) -> list[str]:
         """Drop the runs beyond these limits; the ids dropped.
 
         The latest run stays, and those of which a trace or an attempt still speaks.
         """
-        gone = [row[0] for row in self._fetch_settled(_STALE_RUNS, keep.runs, now - keep.age, keep.size)]
-        if gone:
-            ids = [(id,) for id in gone]
-            self._write([("DELETE FROM runs WHERE id = ?", ids), ("DELETE FROM records WHERE run = ?", ids)])
-        return gone
+        self._fold()
+        found, _ = self._fetch(_STALE_RUNS, keep.runs, now - keep.age, keep.size)
+        ids = [(row[0],) for row in found]
+        if ids:
+            self._writing.write([("DELETE FROM runs WHERE id = ?", ids), ("DELETE FROM records WHERE run = ?", ids)])
+        return [id for (id,) in ids]
 
     def stat_cache(self, paths: Sequence[str] | None = None) -> StatCache:
         """The digests known from earlier runs, by the state of the file; with `paths`, of those only.
 
         If the machine was started anew since, those of the last two minutes before are not trusted.
         """
-        known = rows.by_name(self._fetch(_FILES)) if paths is None else self._rows_of(_FILES, "path", paths)
-        return StatCache(_doubted(known) if self._fetch("SELECT id FROM boot") != [(boot_id(),)] else known)
+        known = rows.by_name(self._fetch(_FILES)[0]) if paths is None else self._rows_of(_FILES, "path", paths)[0]
+        return StatCache(_doubted(known) if self._fetch("SELECT id FROM boot")[0] != [(boot_id(),)] else known)
 
     def save_stat_cache(self, cache: StatCache) -> None:
         """Write what changed in it since it was loaded or saved. Raises `StateError`."""
@@ -205,103 +217,104 @@ class SqliteStore:
             statements.append(("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", values))
         if statements:
             booted: list[Statement] = [("DELETE FROM boot", [()]), ("INSERT INTO boot VALUES (?)", [(boot_id(),)])]
-            self._write([*statements, *booted])
+            self._writing.write([*statements, *booted])
             cache.saved()
 
     def close(self) -> None:
-        """Write what is pending and let go of the file. Raises `StateError`."""
+        """Write what is pending and let go of the files. Raises `StateError`."""
+        if self._writer is None:
+            return
         try:
-            if not self.read_only:
-                self.flush()
+            self._fold()
         finally:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._writer.close()
 
-    def _set_trace(self, task: str, trace: Trace | None) -> None:
-        self._pending_traces[task] = trace
-        if self._traces is not None:
-            _lay_over(self._traces, {task: trace})
+    def _record(self, entry: Entry) -> None:
+        self._pending.add(entry)
+        self._unwritten.append(entry)
 
-    def _set_attempt(self, task: str, attempt: Attempt | None) -> None:
-        self._pending_attempts[task] = attempt
-        if self._attempts is not None:
-            _lay_over(self._attempts, {task: attempt})
+    def _show(self, view: Lazy[Item] | None, task: str, item: Item | None) -> None:
+        """Let a live view, if anybody has one, tell of a change."""
+        if view is None:
+            return
+        if item is not None:
+            view[task] = item
+        elif task in view:
+            del view[task]
 
-    def _statements(self) -> list[Statement]:
-        """Everything pending, as SQL with its values."""
-        gone_traces, traces = _parted(self._pending_traces)
-        gone_attempts, attempts = _parted(self._pending_attempts)
-        statements: list[Statement] = [
-            ("DELETE FROM traces WHERE task = ?", gone_traces),
-            ("DELETE FROM attempts WHERE task = ?", gone_attempts),
-            ("INSERT OR REPLACE INTO traces VALUES (?,?,?,?,?,?,?,?,?,?)", [rows.trace_values(one) for one in traces]),
-            (_PUT_ATTEMPT, [rows.attempt_values(one) for one in attempts]),
-            (_PUT_RUN, [rows.run_values(one) for one in self._pending_runs.values()]),
-            (_PUT_RECORD, [rows.record_values(one) for one in self._pending_records]),
-            (_PUT_MADE, [(rows.encode(path), digest) for path, digest in self._pending_made.items()]),
-        ]
-        return [statement for statement in statements if statement[1]]
+    def _fold(self) -> None:
+        """Bring what is pending into the database, after which its journal is over."""
+        if not self._pending:
+            return
+        self._writing.write([*self._pending.statements(), ("UPDATE journal SET folded = folded + 1", [()])])
+        if self._journal is not None:
+            self._journal.end()
+        self._journal = None
+        self._pending = Pending()
+        self._unwritten.clear()
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = self._explaining(lambda: database.open_for_writing(self.path))
-        return self._connection
-
-    def _fetch(self, query: str, *values: Any) -> list[Values]:
-        def run(connection: sqlite3.Connection) -> list[Values]:
-            try:
-                return connection.execute(query, values).fetchall()
-            except UnicodeDecodeError as error:  # a text of ours is UTF-8, and so is what SQLite says of its own
-                raise database.not_ours() from error
-
-        if self.read_only:
-            return self._read_only(run)
-        return self._explaining(lambda: run(self._open()))
-
-    def _fetch_settled(self, query: str, *values: Any) -> list[Values]:
-        """Including what is pending, which it therefore writes first."""
-        self.flush()
-        return self._fetch(query, *values)
-
-    def _read_only(self, run: Callable[[sqlite3.Connection], list[Values]]) -> list[Values]:
+    def _recover(self) -> None:
+        """Fold the journal that a writer has left who died, unless it got as far as that itself."""
         try:
-            return database.Reader(self.path).read(run, [])
+            found = journal.read(self._journal_path)
+            if found is None:
+                journal.remove(self._journal_path)
+                return
+            key, entries = found
+            expected = self._writing.next_key()
+            if key.id != expected.id or key.generation > expected.generation:
+                raise Damaged("it belongs to another state file")
+            if key.generation == expected.generation:
+                self._pending = pending.restored(entries)
+                self._fold()
+            journal.remove(self._journal_path)
+        except Damaged as error:
+            kept = database.set_aside(self._journal_path, time())
+            self.notices.append(
+                f"the state file `{self._journal_path}` was damaged ({error}) and is kept as "
+                f"`{os.path.basename(kept)}`; what it held counts as never run"
+            )
+
+    def _fetch(self, query: str, *values: Any) -> Found:
+        """Rows of the database, and what to lay over them."""
+        if self._writer is not None:
+            return self._writer.fetch(query, values), self._pending
+        left = self._left_by_writer  # first, or what is folded meanwhile would be in neither
+
+        def run(connection: sqlite3.Connection) -> Found:
+            connection.execute("BEGIN")
+            is_ahead = left is not None and left[0] == next_key(connection)
+            return fetched(connection, query, values), left[1] if left is not None and is_ahead else Pending()
+
+        nothing: Found = ([], Pending())
+        try:
+            return database.Reader(self.path).read(run, nothing)
         except sqlite3.Error as error:
             if not database.is_damage(error):
                 raise database.explained(self.path, error) from error
-            notice = f"the state file `{self.path}` is damaged ({error}); everything counts as never run"
-            if notice not in self.notices:
-                self.notices.append(notice)
-            return []
+            self._note(f"the state file `{self.path}` is damaged ({error}); everything counts as never run")
+            return nothing
 
-    def _write(self, statements: Iterable[Statement]) -> None:
-        if self.read_only:
-            raise StateError(f"the state file `{self.path}` is open for reading only")
-        self._explaining(lambda: _transact(self._open(), statements))
-
-    def _explaining(self, work: Callable[[], Result]) -> Result:
-        """Do it; over a damaged file do it once more on a fresh one. Raises `StateError` for all that SQLite raises."""
+    @cached_property
+    def _left_by_writer(self) -> tuple[Key, Pending] | None:
+        """For a reader: the journal of a run that goes on, or died, as it was when first needed."""
+        path = self._journal_path
         try:
-            try:
-                return work()
-            except sqlite3.Error as error:
-                if not database.is_damage(error):
-                    raise
-                self._set_aside(error)
-            return work()
-        except sqlite3.Error as error:
-            raise database.explained(self.path, error) from error
+            found = journal.read(path)
+            return None if found is None else (found[0], pending.restored(found[1]))
+        except Damaged as error:
+            self._note(f"the state file `{path}` is damaged ({error}); what it holds counts as never run")
+            return None
 
-    def _set_aside(self, error: sqlite3.Error) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        kept = database.set_aside(self.path, time())
-        self.notices.append(
-            f"the state file `{self.path}` was damaged ({error}) and is kept as `{os.path.basename(kept)}`; "
-            "everything counts as never run"
-        )
+    def _note(self, notice: str) -> None:
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+    @property
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StateError(f"the state file `{self.path}` is open for reading only")
+        return self._writer
 
 
 def _doubted(known: dict[str, Values]) -> dict[str, Values]:
@@ -316,30 +329,8 @@ def _doubted(known: dict[str, Values]) -> dict[str, Values]:
     return {path: row if row[5] < limit else (*row[:5], 0, row[6]) for path, row in known.items()}
 
 
-def _transact(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for sql, values in statements:
-            connection.executemany(sql, values)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-Item = TypeVar("Item")
-
-
-def _lay_over(items: Lazy[Item], changes: Mapping[str, Item | None]) -> None:
-    for task, item in changes.items():
-        if item is not None:
-            items[task] = item
-        elif task in items:
-            del items[task]
-
-
-def _parted(changes: Mapping[str, Item | None]) -> tuple[list[Values], list[Item]]:
-    """Names to delete, as rows, and items to put."""
-    gone = [(rows.encode(task),) for task, item in changes.items() if item is None]
-    return gone, [item for item in changes.values() if item is not None]
+def _laid_over(known: dict[str, Values], changes: Mapping[str, Values | None]) -> dict[str, Values]:
+    """The rows with those of `changes` in their place, and without those that are gone."""
+    if not changes:
+        return known
+    return {task: row for task, row in {**known, **changes}.items() if row is not None}

@@ -57,7 +57,7 @@ if sys.platform == "linux":
             print(len(SqliteStore(folder + "/state.db", read_only=True).traces()) == number + 1, store.notices)
             """,
         )
-        problem = f"StateError cannot use the state file `{tmp_path}/state.db`: the disk is full 4"
+        problem = f"StateError cannot use the state file `{tmp_path}/state.journal`: the disk is full 4"
         assert said == [problem, "True True True", "True []"]
 
     def test_a_disk_full_from_the_start(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ if sys.platform == "linux":
                         store.close()
                     os._exit(0)
                 os.waitpid(child, 0)
-            for suffix in ("", "-wal"):
-                with open(folder + "/killed.db" + suffix, "rb") as one, open(folder + "/bare.db" + suffix, "wb") as two:
+            for suffix in (".db", ".db-wal", ".journal"):
+                with open(folder + "/killed" + suffix, "rb") as one, open(folder + "/bare" + suffix, "wb") as two:
                     two.write(one.read())
             read_only()
             for name in ("closed", "killed", "bare", "none"):

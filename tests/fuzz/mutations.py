@@ -155,6 +155,7 @@ TOKENS: dict[str, Sequence[bytes]] = {
         b"l\x7f\xff\xff\x7f",
         b"flowmake snapshot 2\n",
     ],
+    "journal": [b"flowmake journal 1\n", b"\0" * 12, b"begin", b"run", b"accept", b"\x92\xa6forget", b"\xc4\x02t1"],
     "state": [b"SQLite format 3\0", b"\0" * 16, b"\xff" * 16, b"\0\0\0\0\x10", b"\0\0\x10\0\x04", b"\0\0\0\x12\x01"],
 }
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from zlib import crc32
 
+from xxhash import xxh3_64_digest
+
 from flowmake.core import dotenv as dotenv_files
 from flowmake.core import templates
 from flowmake.core.depfile import parse_depfile
@@ -24,6 +26,7 @@ from flowmake.core.text import safe_text
 from flowmake.core.values import PathList, outside
 from flowmake.wiring import DiskSources
 from flowmake.world import snapshot
+from flowmake.world.database import journal_path
 from flowmake.world.store import SqliteStore
 from tests.answers import answer_of
 from tests.fakes import FakeFiles
@@ -168,6 +171,73 @@ def state(data: bytes) -> None:
                 _use(SqliteStore(path, read_only=read_only), read_only=read_only)
 
 
+@cache
+def good_journal() -> tuple[bytes, bytes]:
+    """A database, and a journal that a writer who died has left beside it."""
+    with _folder() as folder:
+        path = os.path.join(folder, "state.db")
+        store = SqliteStore(path)
+        store.begin_run(RunRecord("r1", 1.0, argv=("run",)))
+        for number in range(5):
+            attempt = Attempt(f"t{number}", "running", "r1", 1.0)
+            store.begin_task(attempt)
+            store.flush()
+            record = TaskRecord("r1", attempt.task, "succeeded", 1, 1.0, 1.0)
+            store.end_task(attempt, record, Trace(attempt.task, "cp a b", {}, {"a": "1"}, {"b": "2"}, 2.0, 1.0, "r1"))
+        store.forget_task("t1")
+        store.flush()
+        with open(path, "rb") as file, open(path + "-wal", "rb") as log:
+            database = _joined(file.read(), log.read())
+        with open(journal_path(path), "rb") as file:
+            journal = file.read()
+        store.close()
+        return database, journal
+
+
+def _joined(file: bytes, log: bytes) -> bytes:
+    """A database as it is with what is still in its log."""
+    with _folder() as folder:
+        path = os.path.join(folder, "state.db")
+        for suffix, data in (("", file), ("-wal", log)):
+            with open(path + suffix, "wb") as out:
+                out.write(data)
+        SqliteStore(path).close()
+        with open(path, "rb") as out:
+            return out.read()
+
+
+def journal(data: bytes) -> None:
+    """Of a damaged journal counts what is sound at its beginning, or it is set aside; likewise for those who read.
+
+    The bytes are as for `state`; after `C`, edits whose checksums are set right.
+    """
+    database, good = good_journal()
+    content = data[1:] if data[:1] == b"F" else _edited(good, data[1:])
+    if data[:1] == b"C":
+        content = _with_checksums(content)
+    with _folder() as folder:
+        for read_only in (True, False):
+            path = os.path.join(folder, f"{read_only}.db")
+            for place, part in ((path, database), (journal_path(path), content)):
+                with open(place, "wb") as file:
+                    file.write(part)
+            with suppress(FlowmakeError):
+                _use(SqliteStore(path, read_only=read_only), read_only=read_only)
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """The frames of a journal as if they had been written so."""
+    found = bytearray(data)
+    position, checksum = found.find(b"\n") + 1, 0
+    while position + 12 <= len(found):
+        length = int.from_bytes(found[position : position + 4], "little")
+        digest = xxh3_64_digest(bytes(found[position + 12 : position + 12 + length]), checksum)
+        found[position + 4 : position + 12] = digest
+        checksum = int.from_bytes(digest, "big")
+        position += 12 + length
+    return bytes(found)
+
+
 def _edited(good: bytes, edits: bytes) -> bytes:
     content = bytearray(good)
     while len(edits) > 5:
@@ -212,4 +282,5 @@ TARGETS: dict[str, Target] = {
     "dotenv": dotenv,
     "snapshot": snapshots,
     "state": state,
+    "journal": journal,
 }

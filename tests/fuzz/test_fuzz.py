@@ -15,7 +15,16 @@ from tests.fuzz.mutations import corpus, mutations
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-QUICK = {"flowfile": 150, "depfile": 1500, "glob": 800, "template": 300, "dotenv": 1500, "snapshot": 300, "state": 60}
+QUICK = {
+    "flowfile": 150,
+    "depfile": 1500,
+    "glob": 800,
+    "template": 300,
+    "dotenv": 1500,
+    "snapshot": 300,
+    "state": 60,
+    "journal": 60,
+}
 """Inputs that take a second or less, all together."""
 
 

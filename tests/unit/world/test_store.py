@@ -20,6 +20,7 @@ from flowmake.world import database
 from flowmake.world import store as store_module
 from flowmake.world.files import DiskFiles
 from flowmake.world.hashing import hash_entry
+from flowmake.world.pending import Pending
 from flowmake.world.statcache import StatCache
 from flowmake.world.store import SqliteStore
 
@@ -215,6 +216,8 @@ import os, signal, sys
 from flowmake.core.model import Trace
 from flowmake.world.store import SqliteStore
 store = SqliteStore(sys.argv[1])
+store.accept(Trace("folded", "", {}, {}, {}, 1.0, 1.0, "r1"))
+store.unmake([])
 store.accept(Trace("t", "", {}, {}, {}, 1.0, 1.0, "r1"))
 store.flush()
 store.accept(Trace("never flushed", "", {}, {}, {}, 1.0, 1.0, "r1"))
@@ -225,28 +228,29 @@ os.kill(os.getpid(), signal.SIGKILL)
 def killed_writer(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", WRITE, path], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert {"state.db", "state.db-wal"} <= set(os.listdir(path.parent))
+    assert {"state.db", "state.db-wal", "state.journal"} <= set(os.listdir(path.parent))
 
 
 def test_what_a_killed_writer_flushed_is_there(path: Path) -> None:
     killed_writer(path)
     before = set(os.listdir(path.parent))
-    assert list(SqliteStore(str(path), read_only=True).traces()) == ["t"]
+    assert list(SqliteStore(str(path), read_only=True).traces()) == ["folded", "t"]
     assert set(os.listdir(path.parent)) == before
     store = SqliteStore(str(path))
-    assert list(store.traces()) == ["t"]
+    assert list(store.traces()) == ["folded", "t"]
     store.close()
     assert store.notices == []
+    assert os.listdir(path.parent) == ["state.db"]
 
 
 def test_a_log_without_its_index_is_read_from_a_copy(path: Path, tmp_path: Path) -> None:
     killed_writer(path)
     other = tmp_path / "other"
     other.mkdir()
-    for suffix in ("", "-wal"):
-        shutil.copy(f"{path}{suffix}", other)
+    for name in ("state.db", "state.db-wal", "state.journal"):
+        shutil.copy(path.with_name(name), other)
     before = listing(other)
-    assert list(SqliteStore(str(other / "state.db"), read_only=True).traces()) == ["t"]
+    assert list(SqliteStore(str(other / "state.db"), read_only=True).traces()) == ["folded", "t"]
     assert listing(other) == before
 
 
@@ -266,18 +270,129 @@ def test_a_writer_that_moves_pages_under_a_reader_makes_it_read_again(path: Path
     assert len(looked) == 2
 
 
+# -- the journal -----------------------------------------------------------------------------------------------
+
+
+def ended(store: SqliteStore, task: str) -> None:
+    """A task has run, and that is flushed."""
+    record = TaskRecord("r1", task, "succeeded", 1, 1.0, 1.0)
+    store.end_task(Attempt(task, "succeeded", "r1", 1.0), record, trace(task))
+    store.flush()
+
+
+def left_behind(path: Path, tasks: Iterable[str] = ("t",)) -> bytes:
+    """The journal of a writer that died after these tasks."""
+    writer = SqliteStore(str(path))
+    for task in tasks:
+        ended(writer, task)
+    data = path.with_suffix(".journal").read_bytes()
+    os.unlink(path.with_suffix(".journal"))  # keeps it from being folded when the writer goes
+    writer._pending = Pending()
+    writer.close()
+    return data
+
+
+def test_a_journal_is_folded_once_even_by_one_who_dies_before_removing_it(path: Path) -> None:
+    data = left_behind(path)
+    for _ in range(2):
+        path.with_suffix(".journal").write_bytes(data)
+        reader = SqliteStore(str(path), read_only=True)
+        assert [record.task for record in reader.tasks_of("r1")] == ["t"]
+        store = SqliteStore(str(path))
+        assert [record.task for record in store.tasks_of("r1")] == ["t"]
+        store.close()
+        assert reader.notices == store.notices == []
+        assert os.listdir(path.parent) == ["state.db"]
+
+
+def test_readers_see_everything_once_whenever_it_is_folded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "FOLDED_AT", 3)
+    writer = SqliteStore(str(path))
+    early = SqliteStore(str(path), read_only=True)
+    assert early.tasks_of("r1") == []
+    tasks: list[str] = []
+    for number in range(10):
+        before = SqliteStore(str(path), read_only=True)
+        assert list(before.traces()) == tasks
+        ended(writer, f"t{number}")
+        tasks.append(f"t{number}")
+        after = SqliteStore(str(path), read_only=True)
+        assert [record.task for record in after.tasks_of("r1")] == tasks
+        assert [record.task for record in writer.tasks_of("r1")] == tasks
+        assert [record.task for record in before.tasks_of("r1")] in (tasks, tasks[:-1])
+        assert path.with_suffix(".journal").exists() == (len(tasks) % 3 != 0)
+    writer.close()
+    assert [record.task for record in early.tasks_of("r1")] == tasks
+    assert os.listdir(path.parent) == ["state.db"]
+
+
+@pytest.mark.parametrize("state", ["nonsense", "of another"])
+def test_a_journal_that_is_not_ours_is_set_aside(path: Path, state: str) -> None:
+    left_behind(path)
+    problem = "it was not made by flowmake"
+    data = b"nonsense"
+    if state == "of another":
+        other = path.with_name("other.db")
+        data, problem = left_behind(other), "it belongs to another state file"
+        other.unlink()
+    beside = path.with_suffix(".journal")
+    beside.write_bytes(data)
+    reader = SqliteStore(str(path), read_only=True)
+    assert dict(reader.traces()) == {}
+    told = f"the state file `{beside}` is damaged ({problem}); what it holds counts as never run"
+    assert reader.notices == ([told] if state == "nonsense" else [])
+    assert beside.read_bytes() == data
+    store = SqliteStore(str(path))
+    assert dict(store.traces()) == {}
+    store.accept(trace("new"))
+    store.flush()
+    store.close()
+    (kept,) = (file for file in path.parent.iterdir() if ".damaged-" in file.name)
+    assert kept.read_bytes() == data
+    assert store.notices == [
+        f"the state file `{beside}` was damaged ({problem}) and is kept as `{kept.name}`; "
+        "what it held counts as never run"
+    ]
+    assert list(SqliteStore(str(path), read_only=True).traces()) == ["new"]
+
+
+def test_a_damaged_database_takes_its_journal_along(path: Path) -> None:
+    data = left_behind(path)
+    path.with_suffix(".journal").write_bytes(data)
+    garbage(path)
+    store = SqliteStore(str(path))
+    assert dict(store.traces()) == {}
+    store.close()
+    assert len(store.notices) == 1
+    assert len([file for file in path.parent.iterdir() if ".damaged-" in file.name]) == 2
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_narrow_view_knows_what_the_journal_says(path: Path, read_only: bool) -> None:
+    filled(path, ["kept", "forgotten", "other"])
+    writer = SqliteStore(str(path))
+    writer.forget_task("forgotten")
+    ended(writer, "new")
+    store = SqliteStore(str(path), read_only=True) if read_only else writer
+    store.narrow(["kept", "forgotten"])
+    assert list(store.traces()) == ["kept"]
+    assert [store.traces().get(task) is not None for task in ("forgotten", "other", "new")] == [False, True, True]
+    assert [store.attempts().get(task) is not None for task in ("forgotten", "other", "new")] == [False, False, True]
+    writer.close()
+
+
 # -- errors of the machine -------------------------------------------------------------------------------------
 
 
 def test_a_full_disk_is_told_and_what_is_pending_can_be_written_later(path: Path) -> None:
     store = SqliteStore(str(path))
-    connection = store._open()
+    connection = store._writing.open()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}")
     for number in range(100):
         store.accept(trace(f"t{number}"))
     with pytest.raises(StateError) as caught:
-        store.flush()
+        store.unmake([])
     assert caught.value.message == f"cannot use the state file `{path}`: the disk is full"
     assert dict(SqliteStore(str(path), read_only=True).traces()) == {}
     connection.execute("PRAGMA max_page_count=1000000")
@@ -353,8 +468,8 @@ def test_each_limit_of_the_history_drops_the_oldest_runs(path: Path, keep: Histo
 def test_a_damaged_record_of_the_history_is_told(path: Path) -> None:
     store = SqliteStore(str(path))
     store.begin_run(RunRecord("r1", 1.0))
-    store.flush()
-    store._open().execute("UPDATE runs SET more = '{'")
+    assert store.prune_runs(1) == []
+    store._writing.open().execute("UPDATE runs SET more = '{'")
     with pytest.raises(StateError, match=r"^a run in the state file is damaged: Expecting property name"):
         store.runs()
     store.close()
