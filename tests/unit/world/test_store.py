@@ -468,7 +468,7 @@ def test_each_limit_of_the_history_drops_the_oldest_runs(path: Path, keep: Histo
 def test_a_damaged_record_of_the_history_is_told(path: Path) -> None:
     store = SqliteStore(str(path))
     store.begin_run(RunRecord("r1", 1.0))
-    assert store.prune_runs(1) == []
+    store.unmake([])
     store._writing.open().execute("UPDATE runs SET more = '{'")
     with pytest.raises(StateError, match=r"^a run in the state file is damaged: Expecting property name"):
         store.runs()
