@@ -19,6 +19,10 @@ FORMATS = ("dot", "mermaid", "text", "json")
 ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text", ".json": "json"}
 
 
+LARGE = 400
+"""Nodes; more cannot be taken in at once."""
+
+
 class Steps(click.ParamType[float]):
     """How far to go: a number, or `all`."""
 
@@ -114,6 +118,18 @@ def _write(picture: Picture, path: str, form: str | None, direction: str) -> Non
     form = form or ENDINGS.get(os.path.splitext(path)[1].lower())
     text = _text(picture, form or "dot", direction)
     if form is None:
-        images.write(text, path)
+        whole = images.write(text, path)
+        _tell(picture, path, whole=whole)
     else:
         images.save(path, text.encode())
+
+
+def _tell(picture: Picture, path: str, *, whole: bool) -> None:
+    """What to do about a picture that nobody can read."""
+    from flowmake.cli.output import note
+    from flowmake.core.text import safe_line
+
+    if not whole:
+        note(f"warning: `{safe_line(path)}` is smaller than it should be, as its format bounds its size; SVG does not")
+    if len(picture.nodes) > LARGE:
+        note(f"hint: these are {len(picture.nodes)} nodes; `--up`, `--down` and `--between` draw a part of them")

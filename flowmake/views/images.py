@@ -13,12 +13,16 @@ from flowmake.world.replacing import replace_file
 
 IMAGES = ("svg", "png", "pdf")
 TEXTS = ("dot", "gv")
+_SHRUNK = b"too large for"
+"""What Graphviz says then."""
 FALLBACK = "graphviz-pure"
 """A program from PyPI that takes the arguments of `dot`; it cannot write PDF."""
 
 
-def write(text: str, path: str) -> None:
+def write(text: str, path: str) -> bool:
     """Draw DOT `text` into a file, the format chosen by its ending; never half of one.
+
+    False if it came out smaller than it was to be, as the format bounds its size.
 
     Raises `UsageError` for an unknown ending, `MissingTool` where no program can draw it, `StateError`.
     """
@@ -30,7 +34,12 @@ def write(text: str, path: str) -> None:
             else f"cannot draw `{safe_line(path)}`: it has no ending to tell the format by",
             "known endings are `.svg`, `.png`, `.pdf`, `.dot` and `.gv`",
         )
-    save(path, text.encode() if ending in TEXTS else image(text, ending))
+    if ending in TEXTS:
+        save(path, text.encode())
+        return True
+    done = _drawn(text, ending)
+    save(path, done.stdout)
+    return _SHRUNK not in done.stderr
 
 
 def save(path: str, data: bytes) -> None:
@@ -43,6 +52,10 @@ def save(path: str, data: bytes) -> None:
 
 def image(text: str, form: str) -> bytes:
     """DOT `text` drawn as `svg`, `png` or `pdf`. Raises `MissingTool`, or `FlowmakeError` if the program fails."""
+    return _drawn(text, form).stdout
+
+
+def _drawn(text: str, form: str) -> subprocess.CompletedProcess[bytes]:
     program = find_program(form)
     try:
         done = subprocess.run([program, f"-T{form}"], input=text.encode(), capture_output=True, check=False)
@@ -51,7 +64,7 @@ def image(text: str, form: str) -> bytes:
     if done.returncode or not done.stdout:
         said = safe_text(done.stderr).strip() or f"exit code {done.returncode}"
         raise FlowmakeError(f"`{os.path.basename(program)}` could not draw the graph: {said}")
-    return done.stdout
+    return done
 
 
 def find_program(form: str) -> str:

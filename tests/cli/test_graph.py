@@ -148,6 +148,20 @@ def test_a_broken_neighbour_does_not_keep_a_part_from_being_drawn(letters: Any) 
     )
 
 
+def test_a_picture_that_nobody_can_read_comes_with_a_hint(project: Any) -> None:
+    project.flowfile("""
+        [tasks.link]
+        foreach = { n = { range = [0, 500] } }
+        run = "true {{ n }}"
+        """)
+    done = project.run("graph", "--expand", "-o", "g.svg")
+    assert (done.code, done.stderr) == (
+        0,
+        "hint: these are 500 nodes; `--up`, `--down` and `--between` draw a part of them\n",
+    )
+    assert project.run("graph", "-o", "g.svg").stderr == ""
+
+
 def test_boxes_by_tag(letters: Any) -> None:
     done = letters.run("graph", "--cluster", "tag", "--format", "mermaid")
     assert '    subgraph c0["text"]\n        n0["upper: stale"]\n    end\n' in done.stdout

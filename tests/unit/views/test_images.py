@@ -33,6 +33,12 @@ def test_the_ending_chooses_the_format(tmp_path: Path, ending: str, start: bytes
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+def test_an_image_that_outgrows_its_format_is_told(tmp_path: Path) -> None:
+    text = "digraph { rankdir=LR; node [width=9] " + " -> ".join(f"t{number}" for number in range(60)) + "}"
+    assert not images.write(text, str(tmp_path / "graph.png"))
+    assert images.write(text, str(tmp_path / "graph.svg"))
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
