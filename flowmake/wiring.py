@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flowmake.world.signals import Signals
 
 FLOWFILE = "Flowfile"
-KINDS: dict[str, str] = {}
+KINDS = {"slurm": "flowmake.engine.executors.slurm"}
 """Kinds of remote executors that come with flowmake, and the modules whose `KIND` they are."""
 
 

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import termios
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pytest
+
+from tests.slurm import Cluster, running_cluster
 
 COMMAND = Path(sys.executable).with_name("flowmake")
 KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
@@ -161,3 +163,10 @@ def project(tmp_path: Path) -> Project:
     root.mkdir()
     home.mkdir()
     return Project(root, home)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Slurm of two nodes with two cores each; tests leave no jobs behind."""
+    with running_cluster() as found:
+        yield found

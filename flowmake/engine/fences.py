@@ -17,7 +17,10 @@ class Fence(Struct, frozen=True):
 
 
 class Fences:
-    """One run's supply. A fence is never given twice, not even by another run, unless to resume that very attempt."""
+    """One run's supply. A fence is never given twice, not even by another run, unless to resume that very attempt.
+
+    Those of a run sort in the order in which they were given.
+    """
 
     def __init__(self, run: str, executors: Mapping[str, Executor]) -> None:
         self._run = run
@@ -39,7 +42,7 @@ class Fences:
         if found:
             return Fence(found, resumed=True)
         self._given += 1
-        return Fence(f"{self._run}-{self._given}")
+        return Fence(f"{self._run}-{self._given:06}")
 
     def _left(self) -> dict[tuple[str, str], list[Leftover]]:
         if self._leftovers is None:

@@ -2,7 +2,8 @@
 
 `work/FENCE` holds an attempt as long as anybody wants it. Whoever carries it out makes `claims/FENCE` first, which only
 one can: an attempt started twice (by an engine that repeats what it lost, or a submission that seemed to fail) runs
-once. `results/FENCE` is its end, renamed into place. `stops/FENCE` asks for an end: `TERM` or `KILL`.
+once. `results/FENCE` is its end, renamed into place. `stops/FENCE` asks for an end: `TERM` or `KILL`. `said/FENCE` is
+for what the program that carries it out may print, should it fail itself.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import msgspec
 
 from flowmake.core.errors import StateError
 from flowmake.core.ports import Ended, Leftover, Work
+from flowmake.core.text import safe_text
 
-_ROOMS = ("work", "claims", "results", "stops")
+_ROOMS = ("work", "claims", "results", "stops", "said")
 
 
 class Mailbox:
@@ -41,6 +43,23 @@ class Mailbox:
     def command(self, *fences: str) -> tuple[str, ...]:
         """The program, with its arguments, that carries these attempts out on whatever machine it is started."""
         return (sys.executable, "-m", "flowmake.engine.node", self.folder, *fences)
+
+    def serving(self) -> tuple[str, ...]:
+        """The program that carries out whatever there is to do, until it is stopped."""
+        return (*self.command(), "--serve")
+
+    def said(self, fence: str) -> str:
+        """Where the program that carries an attempt out may print to."""
+        return self._path("said", fence)
+
+    def last_words(self, fence: str) -> str:
+        """The last line that it printed."""
+        try:
+            with open(self.said(fence), "rb") as file:
+                lines = safe_text(file.read()[-4096:]).splitlines()
+        except OSError:  # it has printed nothing
+            return ""
+        return next((line for line in reversed(lines) if line.strip()), "")
 
     # -- the coordinator's side --------------------------------------------------------------------------------
 
@@ -103,7 +122,7 @@ class Mailbox:
         return found if isinstance(found, Work) else None
 
     def waiting(self) -> list[str]:
-        """Fences of all attempts that are out and not claimed, the oldest names first."""
+        """Fences of all attempts that are out and not claimed, in their order."""
         return sorted(set(self._names("work")) - set(self._names("claims")))
 
     def claim(self, fence: str, who: str = "") -> bool:
@@ -145,6 +164,4 @@ class Mailbox:
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(draft, self._path(room, fence))

@@ -1,6 +1,7 @@
 """Carries out attempts on the machine it is called on, for an executor elsewhere. Unaware of engines and verdicts.
 
-As a program, `python -m flowmake.engine.node FOLDER FENCE…`, it takes attempts out of a mailbox one after the other.
+As a program, `python -m flowmake.engine.node FOLDER FENCE…`, it takes these attempts out of a mailbox one after the
+other; with `--serve` instead, all there are, as many at once as there are cores.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 
 from msgspec import Struct, structs
 
@@ -21,6 +22,7 @@ from flowmake.core.ports import ABSENT, Ended, Executor, Made, Work
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.engine.mailbox import Mailbox
+from flowmake.world.cpus import available_cpus
 from flowmake.world.hashing import hash_entry, hash_link
 from flowmake.world.statcache import FINE_NS, tick_left
 from flowmake.world.trees import TreeHasher
@@ -30,6 +32,10 @@ GIVEN_HERE = ("SLURM_", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VI
 
 LOOK = 0.2
 """Seconds between two looks whether an attempt is to be stopped."""
+NEXT = 0.02
+"""Seconds between two looks whether there is something new to do."""
+IDLE = 600.0
+"""Seconds after which nobody seems to have anything to do any more."""
 
 
 class _Attempt(Struct):
@@ -209,33 +215,83 @@ def carry_out(work: Work, asked: Callable[[], bool | None] = lambda: None) -> En
 
 
 class Service:
-    """Takes attempts out of a mailbox, one after the other, and reports how they end."""
+    """Takes attempts out of a mailbox and reports how they end: those named, or, with `serve`, whatever comes.
 
-    def __init__(self, mailbox: Mailbox, fences: Sequence[str]) -> None:
+    `cpus` bounds what runs at once; an attempt that asks for more than there are gets all of them.
+    """
+
+    def __init__(self, mailbox: Mailbox, fences: Sequence[str], *, serve: bool = False, cpus: int = 1) -> None:
         self._mailbox = mailbox
-        self._fences = fences
+        self._next = deque(fences)
+        self._serve = serve
+        self._node = Node(cpus)
+        self._total = self._free = cpus
+        self._taken: dict[str, int] = {}
+        self._heeded: dict[str, bool] = {}
         self._is_told = False
+        self._idle_since = self._looked = time.monotonic()
 
     def tell(self) -> None:
         """Stop what runs, and start nothing more."""
         self._is_told = True
 
     def run(self) -> None:
-        """All of them, but for those that others have taken or nobody wants any more."""
-        for fence in self._fences:
-            work = None if self._is_told else self._mailbox.work(fence)
-            if work is not None and self._mailbox.claim(fence):
-                self._mailbox.report(fence, carry_out(work, partial(self._asked, fence)))
+        """Until there is nothing left to do, or nothing has come for too long."""
+        try:
+            while self._taken or self._has_more():
+                self._start()
+                self._heed_wishes()
+                self._node.wait(NEXT if self._serve else LOOK)
+                for fence, ended in self._node.poll():
+                    self._free += self._taken.pop(fence)
+                    self._heeded.pop(fence, None)
+                    self._mailbox.report(fence, ended)
+        finally:
+            self._node.close()
 
-    def _asked(self, fence: str) -> bool | None:
-        wish = self._mailbox.asked_to_stop().get(fence)
-        return False if wish is None and self._is_told else wish
+    def _has_more(self) -> bool:
+        if self._is_told:
+            return False
+        if self._serve and not self._next:
+            self._next.extend(self._mailbox.waiting())
+            if not self._next:
+                return time.monotonic() - self._idle_since < IDLE
+        return bool(self._next)
+
+    def _start(self) -> None:
+        while self._free > 0 and self._has_more() and self._next:
+            fence = self._next[0]
+            work = self._mailbox.work(fence)
+            cpus = min(max(work.resources.get("cpu", 1), 1), self._total) if work is not None else 0
+            if cpus > self._free:
+                return
+            self._next.popleft()
+            self._idle_since = time.monotonic()
+            if work is not None and self._mailbox.claim(fence):
+                self._free -= cpus
+                self._taken[fence] = cpus
+                self._node.start(work)
+
+    def _heed_wishes(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOK and not self._is_told:
+            return
+        self._looked = now
+        wishes = self._mailbox.asked_to_stop() if self._taken else {}
+        for fence in self._taken:
+            wish = False if self._is_told else None
+            wish = wishes.get(fence, wish)
+            if wish is not None and self._heeded.get(fence) != wish:
+                self._heeded[fence] = wish
+                self._node.stop(fence, kill=wish)
 
 
 def main(argv: Sequence[str]) -> int:
     """The program. SIGTERM stops what runs and starts nothing more."""
     folder, *fences = argv
-    service = Service(Mailbox(folder), fences)
+    serve = fences == ["--serve"]
+    cpus = int(os.environ.get("SLURM_CPUS_ON_NODE") or available_cpus()) if serve else 1
+    service = Service(Mailbox(folder), () if serve else fences, serve=serve, cpus=cpus)
     signal.signal(signal.SIGTERM, lambda number, frame: service.tell())
     service.run()
     return 0

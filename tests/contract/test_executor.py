@@ -6,19 +6,21 @@ import importlib.util
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import pytest
 from msgspec import structs
 
 from flowmake.core.ports import ABSENT, Clock, Ended, Executor, Made, Site, Work
+from flowmake.engine.executors import slurm
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.world.files import DiskFiles
 from tests.fakes import FakeClock, FakeExecutor
-from tests.processes import Bench, Meeting
+from tests.processes import LIMIT, Bench, Meeting
+from tests.slurm import Cluster
 
 FOR_EVER = 1e9
 
@@ -140,6 +142,54 @@ class Remote(Local):
         self.executor = kind.open(kind.options(via=("env",)), site)
 
 
+class OnSlurm(Local):
+    """One job for each task, on a cluster of two nodes."""
+
+    options: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        super().__init__(folder)
+        self.executor.close()
+        site = Site("slurm", str(folder), str(folder / "slurm"), 2, {**os.environ, **cluster.env})
+        self.executor = slurm.KIND.open(slurm.Options(**self.options), site)
+
+    def settled(self, task: str) -> None:
+        """It is submitted, and gets to run, while the executor is polled."""
+        fifo = os.open(self._meetings[task].path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            self.until(lambda: os.read(fifo, 10), f"{task} to run")
+        finally:
+            os.close(fifo)
+
+    def until(self, is_so: Callable[[], Any], what: str) -> None:
+        limit = self.clock.monotonic() + LIMIT
+        while not is_so():
+            assert self.clock.monotonic() < limit, f"waited in vain for {what}"
+            assert self.executor.poll() == []
+            self.clock.wait(self.executor.fds(), self.executor.interval)
+
+
+class InBatches(OnSlurm):
+    """Up to three tasks in a job."""
+
+    options: ClassVar[dict[str, Any]] = {"batch": 3}
+
+
+class InAllocation(OnSlurm):
+    """All tasks inside one allocation."""
+
+    options: ClassVar[dict[str, Any]] = {"alloc": True}
+
+
+REMOTE = [Remote, OnSlurm, InBatches, InAllocation]
+
+
+def made_by(request: pytest.FixtureRequest, folder: Path) -> Any:
+    if issubclass(request.param, OnSlurm):
+        return request.param(folder, request.getfixturevalue("cluster"))
+    return request.param(folder)
+
+
 def example_kind() -> Any:
     """What the entry point of the example names."""
     path = Path(__file__).parents[2] / "examples/own-executor/plugin/flowmake_via.py"
@@ -152,9 +202,9 @@ def example_kind() -> Any:
     return module.KIND
 
 
-@pytest.fixture(params=[Fake, Local, Pool, Remote])
+@pytest.fixture(params=[Fake, Local, Pool, *REMOTE])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
-    made: Subject = request.param(tmp_path)
+    made: Subject = made_by(request, tmp_path)
     yield made
     made.executor.close()
 
@@ -264,9 +314,9 @@ def test_closing_does_not_wait_for_what_runs(subject: Subject) -> None:
 # -- what remote executors promise besides ---------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[Remote])
+@pytest.fixture(params=REMOTE)
 def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    made = request.param(tmp_path)
+    made = made_by(request, tmp_path)
     yield made
     made.executor.close()
 
