@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.conftest import COMMAND, Project, Result
 from tests.preload import shim
@@ -85,6 +86,7 @@ class Stand:
         self.log = project.home / "changes"
         self.count = project.home / "ran"
         self._start = project.home / "start"
+        self._started_anew: dict[str, str] = {}
         self._set_up()
         self.course = self._undisturbed()
 
@@ -100,6 +102,7 @@ class Stand:
 
     def reset(self) -> None:
         """All as it was before the crash."""
+        self._started_anew = {}
         shutil.rmtree(self.project.root)
         shutil.copytree(self._start, self.project.root, symlinks=True)
         self.count.write_text("")
@@ -133,7 +136,7 @@ class Stand:
                 yield path
 
     def _run(self, *args: str) -> Result:
-        return self.project.run(*args, env={"RAN": str(self.count)})
+        return self.project.run(*args, env={"RAN": str(self.count), **self._started_anew})
 
     def die_at(self, number: int, *, half: bool = False) -> int:
         """Run the command of the story with a crash at this change (0: none); its exit status."""
@@ -185,7 +188,14 @@ class Stand:
             path = found[int(which * len(found))]
             size = int(share * path.stat().st_size)
             os.truncate(path, size)
+            self._start_machine_anew()
             self.recover(f"{path.name} cut to {size} after {number}", only_unfinished=False)
+
+    def _start_machine_anew(self) -> None:
+        """What flowmake knew of files of which the latest changes may be lost is worth nothing after that."""
+        boot = self.project.home / "boot"
+        boot.write_text(str(uuid4()))
+        self._started_anew = {"LD_PRELOAD": shim("reboot"), "BOOT_ID": str(boot)}
 
     def recover(self, where: str, *, only_unfinished: bool = True) -> None:
         """After whatever happened: nothing false is believed, all comes out as undisturbed, and nothing is left."""
