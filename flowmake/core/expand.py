@@ -19,6 +19,9 @@ from flowmake.core.wellformed import template_problems
 
 __all__ = ["Sources", "combinations", "concrete", "expand", "instance_name", "label"]
 
+_NONE: dict[str, int] = {}
+"""Shared, as tasks are never changed."""
+
 E = TypeVar("E", Input, Output, str)
 Render = Callable[[str, Mapping[str, Any], Place], list[str]]
 
@@ -121,7 +124,7 @@ class _Expander:
         self._context = flow_context(flow)
         self._env = self._context["env"] = _variables(declaration, flow)
         self._env_varies = any(map(templates.has_template, self._env.values()))
-        self._fixed_resources: dict[str, int] | None = None
+        self._fixed_resources: dict[str, int] | None = None if declaration.resources else _NONE
         place = declaration.place
         self._inputs = _Column(declaration.inputs, place.at("inputs"), partial(_input, flow.root))
         self._outputs = _Column(declaration.outputs, place.at("outputs"), partial(_output, flow.root, declaration))
