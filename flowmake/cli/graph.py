@@ -23,6 +23,10 @@ LARGE = 400
 """Nodes; more cannot be taken in at once."""
 
 
+MERMAID_EDGES, MERMAID_CHARACTERS = 500, 50_000
+"""What Mermaid draws at most, unless it is configured otherwise, which GitHub and others do not allow."""
+
+
 class Steps(click.ParamType[float]):
     """How far to go: a number, or `all`."""
 
@@ -122,6 +126,8 @@ def _write(picture: Picture, path: str, form: str | None, direction: str) -> Non
         _tell(picture, path, whole=whole)
     else:
         images.save(path, text.encode())
+        if form == "mermaid":
+            _tell_of_mermaid(picture, text)
 
 
 def _tell(picture: Picture, path: str, *, whole: bool) -> None:
@@ -133,3 +139,13 @@ def _tell(picture: Picture, path: str, *, whole: bool) -> None:
         note(f"warning: `{safe_line(path)}` is smaller than it should be, as its format bounds its size; SVG does not")
     if len(picture.nodes) > LARGE:
         note(f"hint: these are {len(picture.nodes)} nodes; `--up`, `--down` and `--between` draw a part of them")
+
+
+def _tell_of_mermaid(picture: Picture, text: str) -> None:
+    from flowmake.cli.output import note
+
+    if len(picture.edges) > MERMAID_EDGES or len(text) > MERMAID_CHARACTERS:
+        note(
+            f"hint: Mermaid draws at most {MERMAID_EDGES} edges and {MERMAID_CHARACTERS:,} characters; this has "
+            f"{len(picture.edges)} and {len(text):,}; `--up`, `--down` and `--between` draw a part"
+        )

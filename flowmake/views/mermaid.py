@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from flowmake.core.text import cut_middle, safe_line
 from flowmake.views.picture import STATUSES, Node, Picture, Status, counts_text
 
 _LABEL_WIDTH = 48
+_MARKUP = re.compile(r'["#<>&`\\$%]|:(?! )')
+"""Strings, entities, HTML, Markdown, formulas (`$$`), directives (`%%`), icons (`fa:fa-name`)."""
 _SHAPES = {"task": ("[", "]"), "group": ("([", "])"), "foreach": ("[[", "]]"), "file": (">", "]")}
 _CLASSES: dict[Status, str] = {
     "fresh": "fill:#e6f4ea,stroke:#3c7a4e,color:#111",
@@ -26,7 +29,7 @@ def source(picture: Picture, direction: str = "LR") -> str:
 
 def _lines(picture: Picture, direction: str) -> Iterator[str]:
     if picture.title:
-        yield from ("---", f"title: {json.dumps(safe_line(picture.title))}", "---")
+        yield from ("---", f"title: {_in_yaml(picture.title)}", "---")
     yield f"flowchart {direction}"
     ids = {node.key: f"n{number}" for number, node in enumerate(picture.nodes)}
     yield from _nodes(picture, ids)
@@ -68,4 +71,9 @@ def _label(node: Node) -> str:
 
 def _quoted(text: str) -> str:
     """In quotes, with every character that Mermaid or HTML would read as markup as a numbered entity."""
-    return '"' + "".join(f"#{ord(c)};" if c in '"#<>&`\\' else c for c in safe_line(text)) + '"'
+    return '"' + _MARKUP.sub(lambda found: f"#{ord(found[0])};", safe_line(text)) + '"'
+
+
+def _in_yaml(text: str) -> str:
+    """In quotes, with no `%` that could begin a directive: these are looked for before anything else."""
+    return json.dumps(safe_line(text)).replace("%", "\\u0025")

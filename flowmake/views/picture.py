@@ -11,7 +11,7 @@ from urllib.parse import quote
 from msgspec import Struct, field
 
 from flowmake.core.model import Task
-from flowmake.core.text import counted
+from flowmake.core.text import counted, safe_line
 
 Status = Literal["failed", "running", "stale", "waiting", "fresh", "unknown"]
 NodeKind = Literal["task", "group", "foreach", "file"]
@@ -188,7 +188,7 @@ def _link(name: str, address: str) -> str:
     if not address:
         return ""
     address = address if _PLACEHOLDER in address else f"{address}#task={_PLACEHOLDER}"
-    return address.replace(_PLACEHOLDER, quote(name, safe="", errors="replace"))
+    return address.replace(_PLACEHOLDER, quote(safe_line(name), safe=""))
 
 
 def _edges(graph: GraphLike, chosen: Mapping[str, None], shown: Mapping[str, str]) -> Iterator[Edge]:

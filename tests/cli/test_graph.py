@@ -162,6 +162,25 @@ def test_a_picture_that_nobody_can_read_comes_with_a_hint(project: Any) -> None:
     assert project.run("graph", "-o", "g.svg").stderr == ""
 
 
+def test_what_mermaid_would_not_draw_comes_with_a_hint(project: Any) -> None:
+    project.flowfile("""
+        [tasks.first]
+        run = "true"
+
+        [tasks.link]
+        foreach = { n = { range = [0, 501] } }
+        needs = ["first"]
+        run = "true {{ n }}"
+        """)
+    done = project.run("graph", "--expand", "-o", "g.mmd")
+    assert (done.code, done.stdout) == (0, "")
+    assert done.stderr == (
+        "hint: Mermaid draws at most 500 edges and 50,000 characters; this has 501 and "
+        f"{len(project.read('g.mmd')):,}; `--up`, `--down` and `--between` draw a part\n"
+    )
+    assert project.run("graph", "-o", "g.mmd").stderr == ""
+
+
 def test_boxes_by_tag(letters: Any) -> None:
     done = letters.run("graph", "--cluster", "tag", "--format", "mermaid")
     assert '    subgraph c0["text"]\n        n0["upper: stale"]\n    end\n' in done.stdout
@@ -188,4 +207,4 @@ def test_tasks_link_to_a_report(letters: Any) -> None:
 
 def test_tasks_link_to_anywhere(letters: Any) -> None:
     done = letters.run("graph", "--link", 'https://ci/?a="&t={task}', "--format", "mermaid", "all", "--up", "0")
-    assert 'click n0 href "https://ci/?a=#34;#38;t=all"' in done.stdout
+    assert 'click n0 href "https#58;//ci/?a=#34;#38;t=all"' in done.stdout

@@ -125,8 +125,8 @@ function setUpTheme() {
 
 /** What the address names: a task, or a name for several. */
 function openLinked() {
-  if (!location.hash.startsWith("#task=")) return;
-  const name = decodeURIComponent(location.hash.slice("#task=".length));
+  const found = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B"));
+  const name = found.get("task") ?? "";
   const task = numberOf.get(name);
   if (task !== undefined) app.select(task);
   else if (graph?.openNamed(name)) showDetail();

@@ -106,8 +106,8 @@ def test_a_link_to_a_name_for_several_opens_these(report: Path, look: Callable[.
 
 
 def test_a_link_to_what_is_not_there_opens_nothing(report: Path, look: Callable[..., Any]) -> None:
-    view = look(report, link="#task=gone")
-    assert not view.find("#details").is_displayed()
+    for link in ("#task=gone", "#task=%E0%A4", "#", "#other"):
+        assert not look(report, link=link).find("#details").is_displayed()
 
 
 def test_the_timeline_has_a_bar_for_each_attempt(report: Path, look: Callable[..., Any]) -> None:

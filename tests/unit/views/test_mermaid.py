@@ -34,11 +34,20 @@ def test_whole_flowcharts(
         ("`md`", "#96;md#96;"),
         ("new\nline", "new#92;nline"),
         ("end", "end"),
+        ("a: b:c fa:fa-ban", "a: b#58;c fa#58;fa-ban"),
+        ("$$x$$", "#36;#36;x#36;#36;"),
+        ("%%{init: {}}%%", "#37;#37;{init: {}}#37;#37;"),
     ],
 )
 def test_names_cannot_be_read_as_markup(name: str, label: str) -> None:
     text = mermaid.source(Picture((Node(name, "task"),), ()), "TB")
     assert text == f'flowchart TB\n    n0["{label}"]\n'
+
+
+def test_a_title_cannot_become_a_directive() -> None:
+    text = mermaid.source(Picture((), (), '%%{init: {"theme": "dark"}}%%'))
+    assert "%" not in text
+    assert text.startswith('---\ntitle: "\\u0025\\u0025{init: {\\"theme')
 
 
 def test_ids_are_safe_words(graph: Any, order: list[str], known: Known) -> None:
