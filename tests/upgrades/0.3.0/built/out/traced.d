@@ -1,0 +1,1 @@
+out/traced: header
