@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flowmake.core.ports import Executor, ExecutorKind, Files, Observer, Site
     from flowmake.core.secrets import Secrets
     from flowmake.engine.jobserver import Jobserver
+    from flowmake.world.earlier import Earlier
     from flowmake.world.logs import KeptLogs
     from flowmake.world.signals import Signals
 
@@ -166,6 +167,18 @@ def open_files(
 ) -> DiskFiles:
     """The disk below a root; digests known from earlier runs, of all `paths` or some, spare hashing with a store."""
     return DiskFiles(root, store.stat_cache(paths) if store is not None else None, exclude=(state.top,))
+
+
+def earlier(root: str, state: StateDir) -> Earlier:
+    """How files were when they were last hashed by a run."""
+    from contextlib import closing
+
+    from flowmake.world.earlier import Earlier
+
+    with closing(open_store(state, read_only=True)) as store:
+        known = store.stat_cache()
+        files = DiskFiles(root, store.stat_cache(), exclude=(state.top,))
+    return Earlier(root, known, files.digest, files.is_left_out)
 
 
 def open_files_again(files: DiskFiles) -> DiskFiles:

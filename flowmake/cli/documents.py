@@ -69,8 +69,28 @@ class FileState(Struct):
     made_by: Annotated[str, Meta(description="The task that makes it, empty if none does.")] = ""
 
 
+class FileSeen(Struct):
+    """One state of a file."""
+
+    size: Annotated[int, Meta(description="Bytes.")]
+    modified: Time
+
+
+class FileChanged(Struct):
+    """A file that is not as it was; a digest is empty where it was not there. States are null where not known."""
+
+    path: str
+    old: Digest
+    new: Digest
+    before: FileSeen | None
+    now: FileSeen | None
+
+
 class TaskExplained(Struct):
-    """A task with its verdict and what that was judged by."""
+    """A task with its verdict and what that was judged by.
+
+    `changed` tells more of the changed inputs and outputs, as far as it is known: of a directory, the files inside.
+    """
 
     task: str
     verdict: Literal["fresh", "stale", "waiting"]
@@ -78,6 +98,7 @@ class TaskExplained(Struct):
     waiting_on: list[str]
     inputs: list[FileState]
     outputs: list[FileState]
+    changed: list[FileChanged]
 
 
 class WhyDocument(Struct, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +11,10 @@ from flowmake.cli.options import flow_options, json_option, open_project, target
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
+    from flowmake.cli.changes import Changes
     from flowmake.cli.documents import FileState, TaskExplained
     from flowmake.core.plan import Judgement, Plan
+    from flowmake.core.staleness import Reason, Verdict
 
 NAMED = 3
 """How many of several tasks that are told about together are named."""
@@ -25,15 +27,18 @@ NAMED = 3
 @click.pass_context
 def command(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> int:
     from flowmake.cli import documents
+    from flowmake.cli.changes import Changes
 
-    plan = open_project(ctx).plan(targets, strict=False)
+    project = open_project(ctx)
+    plan = project.plan(targets, strict=False)
+    changes = Changes(project)
     asked = list(_members(plan))
     told = list(dict.fromkeys([*asked, *_behind(plan, asked)]))
     if as_json:
-        tasks = [_explained(plan.judgements[name], plan) for name in told]
+        tasks = [_explained(plan.judgements[name], plan, changes) for name in told]
         documents.write(documents.WhyDocument(targets=asked, tasks=tasks))
     else:
-        _print(plan, asked, told)
+        _print(plan, asked, told, changes)
     return 0
 
 
@@ -65,7 +70,7 @@ def _behind(plan: Plan, names: Iterable[str]) -> Iterator[str]:
         front = following
 
 
-def _explained(judgement: Judgement, plan: Plan) -> TaskExplained:
+def _explained(judgement: Judgement, plan: Plan, changes: Changes) -> TaskExplained:
     from flowmake.cli import states
     from flowmake.cli.documents import TaskExplained
     from flowmake.core.staleness import Waiting
@@ -79,10 +84,17 @@ def _explained(judgement: Judgement, plan: Plan) -> TaskExplained:
         waiting_on=list(verdict.on) if isinstance(verdict, Waiting) else [],
         inputs=states.inputs_of(judgement, plan.graph),
         outputs=states.outputs_of(judgement),
+        changed=[file for reason in _reasons(verdict) for file in changes.of(reason.as_dict())],
     )
 
 
-def _print(plan: Plan, asked: list[str], told: list[str]) -> None:
+def _reasons(verdict: Verdict) -> Sequence[Reason]:
+    from flowmake.core.staleness import Stale
+
+    return verdict.reasons if isinstance(verdict, Stale) else ()
+
+
+def _print(plan: Plan, asked: list[str], told: list[str], changes: Changes) -> None:
     """All that is not fresh, causes last; a fresh task is told about in full where nothing else was asked for."""
     from flowmake.cli.output import note
     from flowmake.core.staleness import Fresh, Stale
@@ -94,7 +106,7 @@ def _print(plan: Plan, asked: list[str], told: list[str]) -> None:
         return
     stale = [plan.judgements[name] for name in told if name not in fresh]
     for alike in _alike(sorted(stale, key=lambda judgement: isinstance(judgement.verdict, Stale))):
-        _print_stale(alike)
+        _print_stale(alike, changes)
     if fresh:
         note(f"{counted(len(fresh), 'task')} fresh")
 
@@ -112,7 +124,7 @@ def _alike(judgements: Iterable[Judgement]) -> Iterable[list[Judgement]]:
     return groups.values()
 
 
-def _print_stale(alike: list[Judgement]) -> None:
+def _print_stale(alike: list[Judgement], changes: Changes) -> None:
     from flowmake.cli.output import painted_state, say, say_lines
     from flowmake.core.staleness import Stale
     from flowmake.core.standing import verdict_word
@@ -123,9 +135,11 @@ def _print_stale(alike: list[Judgement]) -> None:
     names = ", ".join(safe_line(judgement.task.name) for judgement in alike[:NAMED])
     more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
     say(f"{names}{more}: {painted_state(verdict_word(verdict))}")
-    if isinstance(verdict, Stale):
-        say_lines(explain(verdict.reasons), "  ")
-    else:
+    for reason in _reasons(verdict):
+        say_lines(explain([reason]), "  ")
+        for line in changes.lines(reason.as_dict()):
+            say(f"      {line}")
+    if not isinstance(verdict, Stale):
         say_lines([(("", line),) for line in verdict_lines(verdict)], "  ")
 
 

@@ -44,7 +44,7 @@ class DiskFiles:
         self._prefix = self.root.rstrip("/") + "/"
         self.excluded = frozenset(self._at(path).rstrip("/") for path in exclude)
         self._memory = Memory()
-        self._globber = Globber(self.root, self._is_left_out)
+        self._globber = Globber(self.root, self.is_left_out)
         self._looked = Looked(self.root)
 
     def digest(self, path: str, check: Check = "content") -> str:
@@ -173,7 +173,7 @@ class DiskFiles:
     def _at(self, path: str) -> str:
         return path if path.startswith("/") else self._prefix + path
 
-    def _is_left_out(self, path: str) -> bool:
+    def is_left_out(self, path: str) -> bool:
         return path.endswith("/.git") or path in self.excluded
 
     def _lesser_digest(self, path: str, check: Check) -> str:
@@ -238,14 +238,14 @@ class DiskFiles:
         if big:
             # The walk has only noted the big ones, for them to be hashed side by side before it is made again.
             known = self._hash_side_by_side(big)
-            again = TreeHasher(lambda at, status: self._tree_leaf(at, status, known, None), self._is_left_out)
+            again = TreeHasher(lambda at, status: self._tree_leaf(at, status, known, None), self.is_left_out)
             digest = again.digest(top)
         self._memory.put_tree(path, hasher.saw_link)
         self._looked.is_certain &= not hasher.saw_link
         return digest
 
     def _leave_out_of_tree(self, folder: str) -> bool:
-        left_out = self._is_left_out(folder)
+        left_out = self.is_left_out(folder)
         if not left_out:
             self._looked.folders.add(folder)
         return left_out

@@ -91,6 +91,10 @@ class StatCache:
         row = self._rows.get(path)
         return row[:5] if row is not None and row[5] else None
 
+    def last(self, path: str) -> Row | None:
+        """What was last known of a file, be it trusted or not."""
+        return self._rows.get(path)
+
     def put(self, path: str, hashed: Hashed) -> None:
         """Remember the digest of a regular file."""
         status = hashed.stat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xxhash import xxh3_128
 
@@ -79,6 +79,23 @@ def _leads_back(link: str, above: tuple[str, ...]) -> bool:
     """Whether it leads to a folder on the way to it. Inode numbers would not tell: some file systems make them up."""
     target = os.path.realpath(link)
     return any(os.path.realpath(folder) == target for folder in above)
+
+
+def tree_digest(files: Mapping[str, str]) -> str:
+    """The digest that `TreeHasher` gives a directory with these files: paths inside it, with their digests."""
+    names: dict[str, str] = {}
+    folders: dict[str, dict[str, str]] = {}
+    for path, digest in files.items():
+        name, slash, rest = path.partition("/")
+        if slash:
+            folders.setdefault(name, {})[rest] = digest
+        else:
+            names[name] = digest
+    names |= {name: tree_digest(inside) for name, inside in folders.items()}
+    hasher = xxh3_128()
+    for encoded, digest in sorted((os.fsencode(name), digest) for name, digest in names.items()):
+        hasher.update(b"%b\0%b\0" % (encoded, digest.encode()))
+    return "tree:" + hasher.hexdigest()
 
 
 def hash_tree(path: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flowmake.core.ports import ABSENT
 from flowmake.world.hashing import hash_bytes, hash_file
-from flowmake.world.trees import TreeHasher, hash_tree
+from flowmake.world.trees import TreeHasher, hash_tree, tree_digest
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
@@ -83,3 +83,18 @@ def test_what_vanishes_during_the_walk_counts_as_not_there(tmp_path: Path) -> No
 
     found = TreeHasher(leaf).digest(str(tmp_path / "t"))
     assert found == hash_tree(str(tmp_path / "t"))
+
+
+FILES = {"a": "1", "sub/b": "22", "sub/deep/c": "", "sub.x": "3", "sub/é": "4", "z": "5"}
+
+
+def test_the_digest_of_a_tree_comes_out_of_its_files(tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert tree_digest({name: hash_file(str(tmp_path / name)) for name in FILES}) == hash_tree(str(tmp_path))
+
+
+def test_the_digest_of_an_empty_tree(tmp_path: Path) -> None:
+    assert tree_digest({}) == hash_tree(str(tmp_path))
