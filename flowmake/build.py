@@ -124,7 +124,7 @@ class Project(Workspace):
 
         listeners = on_event if isinstance(on_event, Sequence) else [on_event]
         observers = [wiring.observer(listener) for listener in listeners]
-        with wiring.locked(self.state, options.lock, say) as is_ours:
+        with wiring.locked(self.state, options.lock, say, self.secrets()) as is_ours:
             if not is_ours:
                 return None
             if self.includes is not None:
@@ -137,7 +137,7 @@ class Project(Workspace):
         """Record what is there as fresh, for the targets themselves; returns the names of their tasks."""
         from flowmake.upkeep import accept
 
-        with wiring.locked(self.state, lock, say):
+        with wiring.locked(self.state, lock, say, self.secrets()):
             return accept(self, targets)
 
     def clean(
@@ -159,7 +159,7 @@ class Project(Workspace):
         if dry_run:
             with self.look() as view:
                 return removable(self, view, targets, orphans=orphans, say=tell)
-        with wiring.locked(self.state, lock, say):
+        with wiring.locked(self.state, lock, say, self.secrets()):
             return clean(self, targets, orphans=orphans, say=tell)
 
 

@@ -112,7 +112,7 @@ class Run:
             return []
         last = view.store.runs(1)
         failed = bool(last) and last[0].status != "succeeded"
-        return [wiring.hooks(flow, hooks, workspace.environ, self._complain, failed)]
+        return [wiring.hooks(flow, hooks, workspace.environ, self._complain, failed, self._secrets)]
 
     # -- the run itself ----------------------------------------------------------------------------------------
 

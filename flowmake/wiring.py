@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -196,12 +197,12 @@ def wait_out_tick() -> None:
 
 
 @contextmanager
-def locked(state: StateDir, mode: str, say: Callable[[str], None] | None) -> Iterator[bool]:
+def locked(state: StateDir, mode: str, say: Callable[[str], None] | None, secrets: Secrets) -> Iterator[bool]:
     """Hold the writer's lock of a root; False where `skip` found it busy. Raises `LockBusy`."""
     from flowmake.world.lock import acquire
 
     state.create()
-    lock = acquire(state.lock, mode, say or (lambda text: None))
+    lock = acquire(state.lock, mode, say or (lambda text: None), secrets.deep(sys.argv))
     if lock is None:
         yield False
         return
@@ -316,14 +317,15 @@ def hooks(
     environ: Mapping[str, str],
     say: Callable[[str], None],
     failed: bool,
+    secrets: Secrets,
 ) -> Observer:
     """Listens for the end of tasks and of the run, and calls the flow's hooks."""
     from flowmake.observers.hooks import Hooks
 
     def run_command(text: str, stdin: bytes) -> int:
-        argv = [*flow.shell, text]
-        # What a hook prints is nothing that was asked for, so it does not go to our stdout.
-        return subprocess.run(argv, cwd=flow.root, env=dict(environ), input=stdin, stdout=2, check=False).returncode
+        from flowmake.world.discreet import run_discreetly
+
+        return run_discreetly([*flow.shell, text], flow.root, environ, stdin, secrets.as_bytes())
 
     return Hooks(flow.hooks, run_command, say, previous_failed=failed, tasks=tasks, flow=flow.name)
 

@@ -167,9 +167,11 @@ def _text_of(path: str) -> str:
 
 
 def _event_stream(events: str, stack: ExitStack) -> IO[bytes]:
-    if events == "-":
-        return sys.stdout.buffer
     try:
+        if events == "-":
+            ours = stack.enter_context(os.fdopen(os.dup(1), "wb", buffering=0))
+            os.dup2(2, 1)  # a task that has the console would print in between
+            return ours
         return stack.enter_context(open(events, "ab", buffering=0))
     except OSError as error:
         raise StateError(f"cannot write events to `{events}`: {error.strerror}") from error

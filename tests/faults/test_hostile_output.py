@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
@@ -181,3 +182,15 @@ def test_the_limit_of_file_sizes_is_not_touched(project: Any) -> None:
     assert project.run("run", "-q").code == 0
     assert project.run("log", "a").stdout.strip() == "unlimited"
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_what_a_task_with_the_console_prints_is_no_event(project: Any) -> None:
+    """Where events are asked for on stdout, it prints to stderr, as do hooks and what they start."""
+    project.flowfile(
+        '[hooks]\non_success = "echo hook"\n'
+        "[tasks.t]\nconsole = true\nrun = \"echo printed; echo '{}' >&1; echo complaint >&2\"\n"
+    )
+    done = project.run("run", "--events", "-")
+    assert done.code == 0
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()][-1] == "run_finished"
+    assert all(f"{said}\n" in done.stderr for said in ("printed", "{}", "complaint", "hook"))

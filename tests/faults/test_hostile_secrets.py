@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.processes import LIMIT, Meeting
+
 TOKEN = "hunter2-'quoted\"-and-$more"
 """Every shell and every JSON writer spells it in a way of its own."""
 
@@ -210,3 +212,42 @@ def test_a_snapshot_holds_no_values_of_parameters(project: Any) -> None:
     snapshots = project.root / ".flowmake/snapshots"
     assert len(list(snapshots.iterdir())) == 2
     assert leaks(snapshots, "tell-nobody") == []
+
+
+def test_hooks_get_the_value_and_do_not_tell(project: Any) -> None:
+    """In pieces, on both streams, and when they fail."""
+    project.flowfile(
+        """
+        [flow]
+        secrets = ["TOKEN"]
+        [hooks]
+        on_success = "printf open-; echo sesame; echo $TOKEN >&2; echo $TOKEN > got; exit 3"
+        [tasks.t]
+        run = "true"
+        on_success = "echo task $TOKEN"
+        """
+    )
+    done = project.run("run", env={"TOKEN": "open-sesame"})
+    assert done.code == 0
+    assert "open-sesame" not in done.stdout + done.stderr
+    stars = "*" * len("open-sesame")
+    assert f"task {stars}\n" in done.stderr
+    assert f"{stars}\n{stars}\n" in done.stderr
+    assert "hook `on_success` failed with exit code 3" in done.stderr
+    assert project.read("got") == "open-sesame\n"
+
+
+def test_who_waits_for_the_lock_does_not_learn_the_secrets_of_who_holds_it(project: Any) -> None:
+    up = Meeting(project.root, "up")
+    project.flowfile(
+        '[flow]\nsecrets = ["TOKEN"]\n[params]\nkey = ""\n[tasks.t]\nrun = "echo > up; read line < gate"\n'
+    )
+    with project.gate() as gate, project.start("run", "--set", "key=open-sesame", env={"TOKEN": "open-sesame"}) as run:
+        up.wait()
+        done = project.run("run", "--lock", "fail")
+        held = project.read(".flowmake/lock.holder")
+        gate.write(b"\n")
+        assert run.wait(LIMIT) == 0
+    assert done.code == 75
+    assert "--set key=***)" in done.stderr.replace("'", "")
+    assert "open-sesame" not in done.stderr + held
