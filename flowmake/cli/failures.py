@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 
 import click
 
@@ -16,6 +17,8 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EACCES})
 """Errors of the machine rather than of flowmake, wherever they come up: no crash to be reported."""
+TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
+FEWER_FILES = "`ulimit -n` sets how many files may be open, and `-j` how many tasks run at once"
 
 
 def explain(error: BaseException, ctx: click.Context | None) -> int:
@@ -40,7 +43,10 @@ def explain(error: BaseException, ctx: click.Context | None) -> int:
         case OSError() if error.errno in MACHINE:
             _silence_stdout()
             place = f"`{os.fsdecode(error.filename)}`: " if error.filename else ""
-            _say(f"error: {place}{error.strerror}")
+            _say(_with_hint(f"{place}{error.strerror}", FEWER_FILES if error.errno in TOO_MANY else ""))
+            return FlowmakeError.exit_code
+        case ImportError() if os.strerror(errno.EMFILE) in str(error):
+            _say(_with_hint(os.strerror(errno.EMFILE), FEWER_FILES))
             return FlowmakeError.exit_code
         case _:
             return _crash(error)
@@ -65,9 +71,10 @@ def _usage(error: click.ClickException) -> int:
 
 def _silence_stdout() -> None:
     """Stdout can take no more: point it at nothing, or the interpreter complains once more when it ends."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+    with suppress(OSError):  # with too many files open, it is not stdout that is in trouble
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
 
 
 def _crash(error: BaseException) -> int:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import COMMAND
 
 UNSHARE = ["unshare", "--user", "--map-root-user", "--mount"]
 
@@ -137,3 +143,24 @@ if sys.platform == "linux":
             f"cannot make `{tmp_path}/state/runs/r1`: Read-only file system",
             f"cannot write to the state folder `{tmp_path}/other`: Read-only file system",
         ]
+
+
+@pytest.mark.parametrize("files", [6, 9, 12, 16, 24, 32, 40, 48])
+def test_too_many_open_files(project: Any, files: int) -> None:
+    """Wherever the limit strikes, it is told in words, nothing false is believed, and nothing is in the way later."""
+    project.flowfile(
+        '[tasks.t]\nforeach = { n = { range = [1, 31] } }\noutputs = ["o{{ n }}"]\nrun = "echo {{ n }} > o{{ n }}"\n'
+    )
+    limited = ["sh", "-c", f'ulimit -n {files}; exec "$0" "$@"', COMMAND, "run", "-q", "-k", "-j30"]
+    done = subprocess.run(limited, cwd=project.root, env=project.environ(), capture_output=True, text=True, check=False)
+    assert done.returncode in ({0, 1, 4} if files > 24 else {1, 4})
+    assert ("Too many open files" in done.stderr or "it cannot be opened" in done.stderr) == (done.returncode != 0)
+    assert "internal error" not in done.stderr
+    fresh = [
+        task["task"]
+        for task in json.loads(project.run("status", "--json").stdout)["tasks"]
+        if task["verdict"] == "fresh"
+    ]
+    assert all(project.exists("o" + name.partition("@")[2]) for name in fresh)
+    assert project.run("run", "-q").code == 0
+    assert all(project.read(f"o{n}") == f"{n}\n" for n in range(1, 31))
