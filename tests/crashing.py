@@ -24,6 +24,8 @@ from tests.preload import shim
 
 Files = dict[str, str]
 STATE = ".flowmake"
+BUILD = ("run", "-j1")
+"""The same words whenever something is built, so that what is kept for a repeated command is used, and dies, too."""
 STRETCH = 6
 """Of more changes in a row to one file, of one kind, only the first and last few tell anything new."""
 
@@ -38,9 +40,9 @@ class Story:
     flow: str
     files: Files = field(default_factory=dict)
     change: Callable[[Project], object] | None = None
-    command: tuple[str, ...] = ("run", "-j1")
+    command: tuple[str, ...] = BUILD
     mend: Callable[[Project], object] = lambda project: None
-    again: tuple[tuple[str, ...], ...] = (("run", "-j1"),)
+    again: tuple[tuple[str, ...], ...] = (BUILD,)
     temps: frozenset[str] = frozenset()
 
 
@@ -96,7 +98,7 @@ class Stand:
         for name, text in story.files.items():
             project.write(name, text)
         if story.change is not None:
-            self._run("run", "-j1", "-q")
+            self._run(*BUILD)
             story.change(project)
         shutil.copytree(project.root, self._start, symlinks=True)
 

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Project
-from tests.crashing import Stand, Story
+from tests.crashing import BUILD, Stand, Story
 
 SAY = "echo {{ task.name }} >> $RAN; "
 
@@ -175,7 +175,7 @@ STORIES = {
     "fanned out": Story(FANNED_OUT, THREE),
     "fanned out, again": Story(FANNED_OUT, THREE, longer),
     "listed": Story(LISTED, {**THREE, "header": "h\n", "more.toml": MORE}),
-    "clean": Story(CHAIN, THREE, lambda _: None, ("clean",), again=(("clean",), ("run", "-j1"))),
+    "clean": Story(CHAIN, THREE, lambda _: None, ("clean",), again=(("clean",), BUILD)),
     "accept": Story(
         CHAIN, THREE, lambda project: project.write("c", "by hand\n"), ("accept", "c"), again=(("accept", "c"),)
     ),
