@@ -108,10 +108,12 @@ class Project:
         )
         return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 
-    def run_on_terminal(self, *args: str, typed: str = "", env: Mapping[str, str] | None = None) -> Result:
+    def run_on_terminal(
+        self, *args: str, typed: str = "", env: Mapping[str, str] | None = None, columns: int = 100
+    ) -> Result:
         """`flowmake ARGS…` with a terminal for all three streams; `stdout` is all that it showed, echo included."""
         ours, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         environ = self.environ({"TERM": "xterm-256color", **(env or {})})
         with subprocess.Popen(
             [COMMAND, *args],

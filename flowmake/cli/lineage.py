@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ from flowmake.cli.table import help_of
 if TYPE_CHECKING:
     from flowmake.build import Project
     from flowmake.cli.documents import FileOrigin
+
+ALIKE = 3
+"""How many files made by instances of one task are told of."""
+LISTED = 10
+"""How many inputs of a task are, and files that no task made."""
 
 
 @click.command("lineage", help=help_of("lineage", "Follows the inputs back to the files that no task made."))
@@ -30,9 +36,8 @@ def command(ctx: click.Context, path: str, as_json: bool) -> int:
     if as_json:
         documents.write(documents.LineageDocument(path=files[0].path, files=files))
     else:
-        for origin in files:
-            for line in _lines(origin):
-                say(line)
+        for line in _told(files):
+            say(line)
     return 0
 
 
@@ -51,13 +56,32 @@ def _trace_back(project: Project, path: str) -> list[FileOrigin]:
     return files
 
 
+def _told(files: list[FileOrigin]) -> Iterator[str]:
+    """Of many alike some, with all that were edited; how many more there are, at the end."""
+    from flowmake.core.text import counted, safe_line
+
+    told: Counter[str] = Counter()
+    more: Counter[str] = Counter()
+    for origin in files:
+        made_by = origin.task.partition("@")[0]
+        if told[made_by] >= (ALIKE if made_by else LISTED) and not origin.edited:
+            more[made_by] += 1
+            continue
+        told[made_by] += 1
+        yield from _lines(origin)
+    for made_by, count in more.items():
+        what = f"made by {safe_line(made_by)}" if made_by else "that no recorded task made"
+        yield f"and {counted(count, 'more file')} {what}: `--json` tells of all"
+
+
 def _lines(origin: FileOrigin) -> Iterator[str]:
+    from flowmake.cli.output import painted
     from flowmake.cli.states import local_time
     from flowmake.core.text import duration, safe_line, safe_text
     from flowmake.core.wording import short_digest
 
     edited = ", edited since" if origin.edited and origin.now else ", no longer there" if origin.edited else ""
-    yield f"{safe_line(origin.path)} ({short_digest(origin.digest)}{edited})"
+    yield f"{painted(safe_line(origin.path), bold=True)} ({short_digest(origin.digest)}{painted(edited, fg='yellow')})"
     if not origin.task:
         yield "  made by   no recorded task"
         return
@@ -69,5 +93,7 @@ def _lines(origin: FileOrigin) -> Iterator[str]:
         yield f"  commit    {origin.commit}"
     for index, line in enumerate(safe_text(origin.command).splitlines()):
         yield f"  {'' if index else 'recipe':<9} {line}"
-    for index, name in enumerate(origin.inputs):
+    for index, name in enumerate(origin.inputs[:LISTED]):
         yield f"  {'' if index else 'from':<9} {safe_line(name)}"
+    if len(origin.inputs) > LISTED:
+        yield f"  {'':<9} and {len(origin.inputs) - LISTED} more"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,9 +33,14 @@ def _ascii(text: str) -> str:
     return to_ascii(text)
 
 
+def painted(text: str, **style: Any) -> str:
+    """In a style of click's, where stdout has colours."""
+    return click.style(text, **style) if text and has_color(sys.stdout) else text
+
+
 def painted_state(state: str) -> str:
     """A state, in its colour where stdout has colours."""
-    return click.style(state, fg=_STATES[state], bold=True) if state in _STATES and has_color(sys.stdout) else state
+    return painted(state, fg=_STATES[state], bold=True) if state in _STATES else state
 
 
 def say_lines(lines: Iterable[Line], indent: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from flowmake.core.plan import Judgement
 
 STALE = 3
+ALIKE, NAMED = 10, 3
+"""Instances that stand alike and are all shown on a terminal; of more than that, how many are named."""
 
 
 @click.command("status", help=help_of("status"))
@@ -55,8 +58,28 @@ def _print(tasks: list[TaskStatus], judgements: list[Judgement]) -> None:
         Column("took", keep=True, right=True, spare=2),
         Column("why"),
     ]
-    print_table(columns, [_row(task, judgement) for task, judgement in zip(tasks, judgements, strict=True)], sys.stdout)
+    rows = [_row(task, judgement) for task, judgement in zip(tasks, judgements, strict=True)]
+    if sys.stdout.isatty():
+        rows = list(_folded(rows, judgements))
+    print_table(columns, rows, sys.stdout)
     note(tally(task.state for task in tasks))
+
+
+def _folded(rows: list[list[str]], judgements: list[Judgement]) -> Iterator[list[str]]:
+    """Of many instances of a task that stand alike, the first ones and how many more there are."""
+    from flowmake.core.staleness import Stale
+    from flowmake.views.reasons import likeness
+
+    groups: dict[Hashable, list[list[str]]] = {}
+    for row, judgement in zip(rows, judgements, strict=True):
+        verdict = judgement.verdict
+        why = likeness(verdict.reasons) if isinstance(verdict, Stale) else ""
+        groups.setdefault((judgement.task.declared.name, row[1], why), []).append(row)
+    for group in groups.values():
+        yield from group if len(group) <= ALIKE else group[:NAMED]
+        if len(group) > ALIKE:
+            name, state, *_ = group[0]
+            yield [f"{name.partition('@')[0]}@… ({len(group) - NAMED} more)", state, "", "", ""]
 
 
 def _row(task: TaskStatus, judgement: Judgement) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -174,3 +175,38 @@ def test_lineage(built: Any) -> None:
 def test_lineage_of_nothing(built: Any) -> None:
     done = built.run("lineage", "nope")
     assert (done.code, done.stderr) == (2, "error: `nope` does not exist, and no recorded run made it\n")
+
+
+def test_lineage_of_many_alike_tells_of_some(project: Any) -> None:
+    project.flowfile("""\
+        [tasks.part]
+        foreach = { n = { range = [10, 25] } }
+        inputs = ["src/{{ n }}"]
+        outputs = ["part/{{ n }}"]
+        run = "cp {{ inputs }} {{ outputs }}"
+
+        [tasks.whole]
+        inputs = ["part/*"]
+        outputs = ["whole"]
+        run = "cat {{ inputs }} > {{ outputs }}"
+        """)
+    for number in range(10, 25):
+        project.write(f"src/{number}", str(number))
+    assert project.run("run", "-q").code == 0
+    project.write("src/24", "edited")
+    lines = project.run("lineage", "whole").stdout.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")][:4] == [
+        "whole",
+        "part/10",
+        "part/11",
+        "part/12",
+    ]
+    assert "            part/19" in lines
+    assert "            part/20" not in lines
+    assert "            and 5 more" in lines
+    assert lines[-2:] == [
+        "and 12 more files made by part: `--json` tells of all",
+        "and 4 more files that no recorded task made: `--json` tells of all",
+    ]
+    assert next(line for line in lines if "edited since" in line).startswith("src/24 (")
+    assert len(json.loads(project.run("lineage", "whole", "--json").stdout)["files"]) == 31

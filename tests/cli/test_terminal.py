@@ -61,3 +61,47 @@ def test_without_a_terminal_nobody_is_asked(project: Any) -> None:
     assert not project.exists("done")
     assert project.run("run", "--yes").code == 0
     assert project.exists("done")
+
+
+MANY = """\
+[tasks.part]
+foreach = { n = { range = [10, 30] } }
+outputs = ["{{ n }}.txt"]
+run = "touch {{ outputs }}"
+"""
+
+
+def test_status_folds_what_stands_alike(project: Any) -> None:
+    project.flowfile(MANY)
+    done = project.run_on_terminal("status", env={"NO_COLOR": "1"})
+    assert done.stdout.splitlines() == [
+        "task              state  last run  took  why",
+        "part@10           stale                  never ran",
+        "part@11           stale                  never ran",
+        "part@12           stale                  never ran",
+        "part@… (17 more)  stale",
+        "20 tasks: 20 stale",
+    ]
+    assert len(project.run("status").stdout.splitlines()) == 1 + 20
+
+
+def test_status_folds_only_what_stands_alike(project: Any) -> None:
+    project.flowfile(MANY)
+    assert project.run("run", "-q").code == 0
+    for name in ("17.txt", "23.txt"):
+        (project.root / name).unlink()
+    shown = project.run_on_terminal("status", env={"NO_COLOR": "1"}).stdout.splitlines()
+    assert [line.split()[0] for line in shown[1:-1]] == [
+        "part@10",
+        "part@11",
+        "part@12",
+        "part@…",
+        "part@17",
+        "part@23",
+    ]
+
+
+def test_a_narrow_terminal_gets_a_table_that_fits(letters: Any) -> None:
+    letters.run("run", "-q")
+    done = letters.run_on_terminal("status", env={"NO_COLOR": "1"}, columns=22)
+    assert done.stdout.splitlines()[:2] == ["task    state  why", "upper   fresh"]
