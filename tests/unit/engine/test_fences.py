@@ -29,14 +29,14 @@ class Haunted(FakeExecutor):
 def test_no_fence_is_given_twice() -> None:
     fences = Fences("run", {"far": FakeExecutor()})
     given = [fences.take("far", task, "same") for task in "aabb"]
-    assert given == [Fence("run-1"), Fence("run-2"), Fence("run-3"), Fence("run-4")]
+    assert given == [Fence("run-000001"), Fence("run-000002"), Fence("run-000003"), Fence("run-000004")]
 
 
 def test_a_leftover_with_the_same_identity_is_resumed_once() -> None:
     far = Haunted(Leftover("a", "old-1", "same"))
     fences = Fences("run", {"far": far})
     assert fences.take("far", "a", "same") == Fence("old-1", resumed=True)
-    assert fences.take("far", "a", "same") == Fence("run-1")
+    assert fences.take("far", "a", "same") == Fence("run-000001")
     assert (far.gone, far.asked) == ([], 1)
 
 
@@ -51,6 +51,6 @@ def test_leftovers_that_are_no_longer_wanted_are_stopped() -> None:
     fences = Fences("run", {"far": far, "near": near})
     assert fences.take("far", "a", "same") == Fence("old-2", resumed=True)
     assert far.gone == ["old-1", "old-3"]
-    assert fences.take("far", "b", "y") == Fence("run-1")
+    assert fences.take("far", "b", "y") == Fence("run-000001")
     assert far.gone == ["old-1", "old-3", "old-4"]
     assert near.gone == []
