@@ -45,7 +45,7 @@ def source(picture: Picture, *, rankdir: str = "LR") -> str:
     dot.attr("node", fontname="Helvetica", fontsize="11", margin="0.12,0.06", height="0.35")
     dot.attr("edge", color="#555555", arrowsize="0.7")
     if len(picture.edges) > _MANY:
-        dot.attr("graph", nslimit="0.2", nslimit1="0.2", mclimit="0.1", splines="line")
+        dot.attr("graph", nslimit="0.2", nslimit1="0.2", mclimit="0.1")
     ids = _ids(picture)
     _add_nodes(dot, picture, ids)
     for edge in picture.edges:

@@ -284,6 +284,16 @@ def test_compared_with_before(report: Path, look: Callable[..., Any]) -> None:
     )
 
 
+def test_the_command_that_tells_more_of_the_difference_works(
+    story: Any, report: Path, look: Callable[..., Any]
+) -> None:
+    program, *args = look(report).find("#compared .command").text.split()
+    assert program == "flowmake"
+    done = story.run(*args)
+    assert done.code == 0
+    assert "input changed: pace.txt" in done.stdout
+
+
 def test_light_dark_and_as_one_likes(report: Path, look: Callable[..., Any]) -> None:
     page = "return getComputedStyle(document.documentElement).backgroundColor"
     light = look(report).script(page)

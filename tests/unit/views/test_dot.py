@@ -106,5 +106,5 @@ def test_long_names_are_cut_in_the_middle() -> None:
 def test_bigger_graphs_settle_for_a_quick_layout() -> None:
     nodes = tuple(Node(f"t{n}", "task") for n in range(2_100))
     edges = tuple(Edge(nodes[n // 2].key, nodes[n].key) for n in range(1, 2_100))
-    assert "splines=line" in dot.source(Picture(nodes, edges))
-    assert "splines=line" not in dot.source(Picture(nodes, edges[:2_000]))
+    assert "nslimit=0.2" in dot.source(Picture(nodes, edges))
+    assert "nslimit" not in dot.source(Picture(nodes, edges[:2_000]))
