@@ -101,12 +101,17 @@ def _print(document: DiffDocument) -> None:
     from flowmake.cli.output import note, say
     from flowmake.cli.records import run_table
     from flowmake.core.text import counted
-    from flowmake.views.table import Column, print_table
+    from flowmake.views.table import STATUS_STYLES, Column, print_table
 
     print_table(*run_table([document.older, document.newer]), sys.stdout)
     if document.tasks:
         say("")
-    columns = [Column("task", middle=True), Column("older"), Column("newer"), Column("difference")]
+    columns = [
+        Column("task", middle=True),
+        Column("older", styles=STATUS_STYLES),
+        Column("newer", styles=STATUS_STYLES),
+        Column("difference", styles={"broken": "bold red", "mended": "bold green"}),
+    ]
     rows = [[task.task, _how(task.older), _how(task.newer), _difference(task)] for task in document.tasks]
     print_table(columns, rows, sys.stdout)
     _print_causes(document.tasks)
@@ -142,14 +147,14 @@ def _speed(task: TaskDiffers) -> str:
 
 def _print_causes(tasks: Sequence[TaskDiffers]) -> None:
     """What had changed, once for all tasks that it is the same for."""
-    from flowmake.cli.output import say, say_lines
+    from flowmake.cli.output import painted, say, say_lines
     from flowmake.core.text import safe_line
     from flowmake.views.reasons import explain
 
     for alike in _alike(tasks):
         names = ", ".join(safe_line(task.task) for task in alike[:NAMED])
         more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
-        say(f"\n{names}{more}:")
+        say(f"\n{painted(names, bold=True)}{more}:")
         say_lines(explain([_facts(cause) for cause in alike[0].causes]), "  ")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING
 
@@ -70,16 +71,19 @@ def _folded(rows: list[list[str]], judgements: list[Judgement]) -> Iterator[list
     from flowmake.core.staleness import Stale
     from flowmake.views.reasons import likeness
 
-    groups: dict[Hashable, list[list[str]]] = {}
+    keys: list[Hashable] = []
     for row, judgement in zip(rows, judgements, strict=True):
         verdict = judgement.verdict
         why = likeness(verdict.reasons) if isinstance(verdict, Stale) else ""
-        groups.setdefault((judgement.task.declared.name, row[1], why), []).append(row)
-    for group in groups.values():
-        yield from group if len(group) <= ALIKE else group[:NAMED]
-        if len(group) > ALIKE:
-            name, state, *_ = group[0]
-            yield [f"{name.partition('@')[0]}@… ({len(group) - NAMED} more)", state, "", "", ""]
+        keys.append((judgement.task.declared.name, row[1], why))
+    alike, seen = Counter(keys), Counter[Hashable]()
+    for row, key in zip(rows, keys, strict=True):
+        seen[key] += 1
+        if alike[key] <= ALIKE or seen[key] <= NAMED:
+            yield row
+        elif seen[key] == NAMED + 1:
+            name, state, *_ = row
+            yield [f"{name.partition('@')[0]}@… ({alike[key] - NAMED} more)", state, "", "", ""]
 
 
 def _row(task: TaskStatus, judgement: Judgement) -> list[str]:

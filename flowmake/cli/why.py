@@ -125,7 +125,7 @@ def _alike(judgements: Iterable[Judgement]) -> Iterable[list[Judgement]]:
 
 
 def _print_stale(alike: list[Judgement], changes: Changes) -> None:
-    from flowmake.cli.output import painted_state, say, say_lines
+    from flowmake.cli.output import painted, painted_state, say, say_lines
     from flowmake.core.staleness import Stale
     from flowmake.core.standing import verdict_word
     from flowmake.core.text import safe_line
@@ -134,7 +134,7 @@ def _print_stale(alike: list[Judgement], changes: Changes) -> None:
     verdict = alike[0].verdict
     names = ", ".join(safe_line(judgement.task.name) for judgement in alike[:NAMED])
     more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
-    say(f"{names}{more}: {painted_state(verdict_word(verdict))}")
+    say(f"{painted(names, bold=True)}{more}: {painted_state(verdict_word(verdict))}")
     for reason in _reasons(verdict):
         say_lines(explain([reason]), "  ")
         for line in changes.lines(reason.as_dict()):
@@ -146,12 +146,12 @@ def _print_stale(alike: list[Judgement], changes: Changes) -> None:
 def _print_fresh(judgement: Judgement, plan: Plan) -> None:
     """What a fresh task was judged by."""
     from flowmake.cli import states
-    from flowmake.cli.output import painted_state, say
+    from flowmake.cli.output import painted, painted_state, say
     from flowmake.core.text import safe_line, safe_text
     from flowmake.core.wording import short_digest
 
     recipe = judgement.facts.recipe
-    say(f"{safe_line(judgement.task.name)}: {painted_state('fresh')}, judged by")
+    say(f"{painted(safe_line(judgement.task.name), bold=True)}: {painted_state('fresh')}, judged by")
     groups = {
         "recipe": safe_text(recipe.text).splitlines() if recipe is not None else [],
         "environment": [safe_line(name) for name in sorted(recipe.env)] if recipe is not None else [],

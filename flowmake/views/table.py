@@ -22,7 +22,7 @@ _LEAST = 12
 class Column(Struct, frozen=True):
     """A heading, and how its cells are shown.
 
-    `right` aligns numbers; `styles` maps whole cells to rich styles. The rest is for terminals that are too narrow:
+    `right` aligns numbers; `styles` maps cells, or the words they begin with, to rich styles. The rest is for terminals that are too narrow:
     `keep` is never shortened; `brief` makes a shorter cell; `middle` is cut there, as both ends of a name tell it
     apart; of the columns with a `spare`, those with the highest are given up first.
     """
@@ -159,7 +159,7 @@ def _aligned(
 
 
 def _painted(cell: str, column: Column) -> str:
-    style = column.styles.get(cell, "")
+    style = column.styles.get(cell) or column.styles.get(cell.partition(" ")[0].rstrip(","), "")
     return _styled(cell, style) if style else cell
 
 

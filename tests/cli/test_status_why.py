@@ -86,7 +86,7 @@ def test_why_shows_what_changed_in_a_command(built: Any) -> None:
 def test_why_in_colour(built: Any) -> None:
     done = built.run("why", "part@1", "--set", "sign=+", env={"FORCE_COLOR": "1"})
     assert done.stdout.splitlines()[:3] == [
-        "part@1: \x1b[33m\x1b[1mstale\x1b[0m",
+        "\x1b[1mpart@1\x1b[0m: \x1b[33m\x1b[1mstale\x1b[0m",
         "  recipe changed:",
         "      echo \x1b[31m\x1b[9m-\x1b[0m\x1b[32m+\x1b[0m part 1; head -c 1 upper.txt > part1.txt",
     ]

@@ -61,6 +61,11 @@ def test_a_pipe_gets_colours_only_on_demand(monkeypatch: pytest.MonkeyPatch) -> 
     assert "\x1b[33mstale\x1b[0m" in stream.getvalue()
 
 
+def test_the_first_word_of_a_cell_may_give_its_colour() -> None:
+    shown = plain([Column("how", styles={"failed": "red"})], [["failed, exit 7"], ["is failed"]], colors=True)
+    assert shown == "HOW\n\x1b[31mfailed, exit 7\x1b[0m\nis failed\n"
+
+
 def test_a_terminal_gets_a_table_that_fits() -> None:
     stream = Terminal()
     print_table(COLUMNS, ROWS, stream)
