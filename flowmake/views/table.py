@@ -22,9 +22,9 @@ _LEAST = 12
 class Column(Struct, frozen=True):
     """A heading, and how its cells are shown.
 
-    `right` aligns numbers; `styles` maps cells, or the words they begin with, to rich styles. The rest is for terminals that are too narrow:
-    `keep` is never shortened; `brief` makes a shorter cell; `middle` is cut there, as both ends of a name tell it
-    apart; of the columns with a `spare`, those with the highest are given up first.
+    `right` aligns numbers; `styles` maps cells, or the words they begin with, to rich styles. The rest is for terminals
+    that are too narrow: `keep` is never shortened; `brief` makes a shorter cell; `middle` is cut there, as both ends of
+    a name tell it apart; of the columns with a `spare`, those with the highest are given up first.
     """
 
     title: str
