@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from flowmake.build import Project
     from flowmake.cli.tasklog import Printer
     from flowmake.core.ports import Store
-
-PAUSE = 0.1
-"""Seconds between two looks at a log that may grow."""
 
 
 class Log(Struct, frozen=True):
@@ -38,24 +34,21 @@ class Log(Struct, frozen=True):
 )
 @task_argument(required=False)
 @run_option()
-@click.option("-f", "--follow", is_flag=True, help="Go on printing while the task runs.")
+@click.option("-f", "--follow", is_flag=True, help="Go on printing while the run is on.")
 @flow_options_without_f
 @click.pass_context
 def command(ctx: click.Context, task: str | None, run: str | None, follow: bool) -> int:
     from flowmake.core.errors import UsageError
 
     project = open_project(ctx)
+    if follow and _follow(project, task, run):
+        return 0
     with closing(project.store) as store:
         logs = list(_find(project, store, task, run))
     if not logs:
         asked = f" of `{task}`" if task else ""
         raise UsageError(f"there is no log{asked}", "`flowmake history` lists what was run")
-    if follow:
-        if len(logs) != 1:
-            raise UsageError(f"only one log can be followed, and this means {len(logs)}", "name one task")
-        _follow(project, logs[0])
-    else:
-        _print(project, logs)
+    _print(project, logs)
     return 0
 
 
@@ -106,21 +99,35 @@ def _open(project: Project, log: Log) -> Iterator[Printer]:
         yield Printer(file, project.secrets().as_bytes())
 
 
-def _follow(project: Project, log: Log) -> None:
-    """Copy until the task is no longer running; asked before the last look, so that its end is not missed."""
+def _follow(project: Project, task: str | None, run: str | None) -> bool:
+    """Print what comes from a run that is on; False if there is none, or it has done with the task already."""
+    from flowmake.cli.following import Followed, standing
     from flowmake.cli.output import note
 
-    with _open(project, log) as printer:
-        while _is_running(project, log):
-            printer.print()
-            time.sleep(PAUSE)
-        if printer.was_shortened():
-            note("the log grew over its limit: without `-f`, `flowmake log` prints what was kept")
-        printer.finish()
+    now = standing(project)
+    if not now.is_on or (run is not None and _chosen(project, run) != now.run):
+        return False
+    if task in now.ended and task not in now.running:
+        return False
+    followed = Followed(
+        project, now.run, lambda name: task is None or _is_of(name, task), prefix=_is_many(project, task)
+    )
+    followed.until_the_end(now, lambda then: task in then.ended and task not in then.running)
+    if followed.was_shortened:
+        note("a log grew over its limit: without `-f`, `flowmake log` prints what was kept")
+    return True
 
 
-def _is_running(project: Project, log: Log) -> bool:
-    """Recorded as running, and some flowmake is alive to run it."""
+def _chosen(project: Project, run: str) -> str:
+    from flowmake.cli.records import find_run
+
     with closing(project.store) as store:
-        last = store.attempts().get(log.task)
-    return last is not None and last.run == log.run and last.status == "running" and project.is_running()
+        return find_run(store, run).id
+
+
+def _is_many(project: Project, task: str | None) -> bool:
+    """May this mean several tasks?"""
+    if task is None:
+        return True
+    declared = project.flow.declarations.get(task)
+    return declared is not None and declared.foreach is not None

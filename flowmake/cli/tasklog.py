@@ -18,15 +18,17 @@ LONGEST_LINE = 1 << 16
 class Printer:
     """Prints one log as it grows, in bounded memory. Bytes go out as they are where no terminal reads them.
 
-    `secrets` are in no finished log any more; what is still being written is masked here.
+    `secrets` are in no finished log any more; what is still being written is masked here. `prefix` comes before each
+    line.
     """
 
-    def __init__(self, file: IO[bytes], secrets: Sequence[bytes]) -> None:
+    def __init__(self, file: IO[bytes], secrets: Sequence[bytes], prefix: str = "") -> None:
         self._file = file
         self._position = 0
         self._held = b""
         self._is_terminal = sys.stdout.isatty()
         self._pattern = re.compile(b"|".join(map(re.escape, secrets))) if secrets else None
+        self._prefix = prefix.encode("utf-8", "surrogateescape")
         self._overlap = max(map(len, secrets), default=0)
 
     def print(self) -> None:
@@ -51,7 +53,7 @@ class Printer:
         return self._file.seek(0, 2) < self._position
 
     def _pass_on(self, chunk: bytes) -> None:
-        if not self._is_terminal and self._pattern is None:
+        if not self._is_terminal and self._pattern is None and not self._prefix:
             self._write(chunk)
             return
         text = self._held + chunk
@@ -64,6 +66,8 @@ class Printer:
     def _write(self, data: bytes) -> None:
         if self._pattern is not None:
             data = self._pattern.sub(MASK.encode(), data)
+        if self._prefix and data:
+            data = b"".join(self._prefix + line + b"\n" for line in data.removesuffix(b"\n").split(b"\n"))
         if self._is_terminal:
             data = safe_text(data).encode(sys.stdout.encoding or "utf-8", "backslashreplace")
         sys.stdout.buffer.write(data)

@@ -103,6 +103,46 @@ def test_log_follows_a_task_until_it_ends(project: Any) -> None:
         assert running.wait(30) == 0
 
 
+TWO = """\
+[tasks.first]
+run = "echo one; read line < gate; echo $line"
+
+[tasks.second]
+after = ["first"]
+run = "echo two; printf 'no end of line'"
+"""
+
+
+def test_log_follows_a_whole_run(project: Any) -> None:
+    project.flowfile(TWO)
+    with project.gate() as gate, project.start("run", "--progress", "plain") as running:
+        assert running.stderr.readline() == b"[0/2] first started\n"
+        with project.start("log", "-f") as following:
+            assert following.stdout.readline() == b"first | one\n"
+            gate.write(b"ended\n")
+            said = b"first | ended\nsecond | two\nsecond | no end of line\n"
+            assert following.communicate(timeout=30) == (said, b"")
+            assert following.returncode == 0
+        assert running.wait(30) == 0
+
+
+def test_log_follows_a_task_that_has_not_begun(project: Any) -> None:
+    project.flowfile(TWO)
+    with project.gate() as gate, project.start("run", "--progress", "plain") as running:
+        assert running.stderr.readline() == b"[0/2] first started\n"
+        with project.start("log", "-f", "second") as following, project.start("log", "-f", "first") as other:
+            assert other.stdout.readline() == b"one\n"
+            gate.write(b"ended\n")
+            assert following.communicate(timeout=30) == (b"two\nno end of line", b"")
+            assert other.communicate(timeout=30) == (b"ended\n", b"")
+        assert running.wait(30) == 0
+
+
+def test_log_follows_nothing_where_nothing_runs(built: Any) -> None:
+    assert built.run("log", "-f", "part@2").stdout == "- part 2\n"
+    assert built.run("log", "-f", "--run", "last").stdout == built.run("log").stdout
+
+
 def test_history(built: Any) -> None:
     built.run("run", "-q", "-B", "upper")
     done = built.run("history")
