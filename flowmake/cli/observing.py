@@ -77,7 +77,7 @@ def observers(project: Project, wishes: Wishes, stack: ExitStack) -> list[Observ
         name = "stdout" if wishes.events == "-" else f"`{wishes.events}`"
         found.append(Jsonl(_event_stream(wishes.events, stack), _warn, name))
     found += _reports(project, wishes)
-    shown = [_progress(project, wishes)] if wishes.progress != "none" else []
+    shown = [_progress(project, wishes, stack)] if wishes.progress != "none" else []
     shown.append(Summary(sys.stderr, quiet=wishes.quiet))
     return [*found, *(_for_actions(project, shown) if os.environ.get("GITHUB_ACTIONS") == "true" else shown)]
 
@@ -105,14 +105,17 @@ def _declared(project: Project, task: str) -> tuple[str, int] | None:
     return os.path.relpath(path, os.environ.get("GITHUB_WORKSPACE") or project.flow.root), line
 
 
-def _progress(project: Project, wishes: Wishes) -> Observer:
+def _progress(project: Project, wishes: Wishes, stack: ExitStack) -> Observer:
     """A live display where there is a terminal for it, which questions to the user would tear apart."""
     declarations = project.flow.declarations.values()
     asks = any(declaration.confirm for declaration in declarations)
     if wishes.progress == "auto" and not wishes.quiet and not asks and is_interactive(sys.stderr):
         from flowmake.observers.console import Console
+        from flowmake.world.suspension import suspension
 
-        return Console(sys.stderr, verbose=wishes.verbose, durations=_durations(project))
+        console = Console(sys.stderr, verbose=wishes.verbose, durations=_durations(project))
+        stack.enter_context(suspension(console.pause, console.resume))
+        return console
     from flowmake.observers.plain import Plain
 
     return Plain(sys.stderr, quiet=wishes.quiet, verbose=wishes.verbose)

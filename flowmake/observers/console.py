@@ -67,6 +67,7 @@ class Console:
         self._drawn = float("-inf")
         self._turn = 0
         self._size = (0, 0)
+        self._was_open = False
 
     def on_event(self, event: Event) -> None:
         """Count it, and print at once what must not be missed."""
@@ -93,6 +94,16 @@ class Console:
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._frame.close()
+
+    def pause(self) -> None:
+        """The terminal is somebody else's until `resume`."""
+        self._was_open = self._frame.is_open
+        self._frame.close()
+
+    def resume(self) -> None:
+        """Go on where `pause` found it."""
+        if self._was_open:
+            self._frame.open()
 
     def _redraw(self, now: float) -> None:
         if self._frame.is_open and now - self._drawn >= REDRAW:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import COMMAND
+from tests.terminals import Terminal
 from tests.windows import Window
+
+HIDDEN, SHOWN_AGAIN = "\x1b[?25l", "\x1b[?25h"
 
 FLOW = """\
 [tasks.bad]
@@ -84,3 +89,18 @@ def test_a_tiny_window(project: Any, window: Any) -> None:
         it.until(lambda lines: lines[-3:] == tiny)
         gate.write(b"go\n" * 4)
         it.until(lambda lines: any(line.startswith("failed in") for line in lines))
+
+
+def test_a_run_that_is_suspended_leaves_the_cursor_to_the_shell(project: Any) -> None:
+    project.flowfile(FLOW)
+    with project.gate() as gate:
+        terminal = Terminal(project, COMMAND, "run", "-k", "-j5")
+        terminal.wait_for("1/5")
+        terminal.type("\x1a")  # Ctrl-Z
+        _, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        terminal.wait_for(SHOWN_AGAIN)
+        os.kill(terminal.process.pid, signal.SIGCONT)
+        gate.write(b"go\n" * 4)
+        assert terminal.end() == 1
+    assert terminal.shown.count(HIDDEN) == terminal.shown.count(SHOWN_AGAIN) == 2

@@ -343,6 +343,29 @@ def test_another_window_size_counts_from_the_next_drawing(show: Any, monkeypatch
     assert it.screen() == ["  … and 2 more", "0/5  2.0s"]
 
 
+def test_a_pause_leaves_the_terminal_as_it_was(show: Any) -> None:
+    it = show()
+    it.begin(expected=2)
+    it.start("a")
+    it.wait(1)
+    it.console.pause()
+    assert it.screen() == []
+    assert it.stream.getvalue().endswith("\x1b[?25h")
+    it.wait(1)
+    assert it.screen() == []
+    it.console.resume()
+    it.wait(1)
+    assert it.screen()[0] == "⠸ a  3.0s"
+
+
+def test_a_pause_while_nothing_is_shown_shows_nothing_later(show: Any) -> None:
+    it = show()
+    it.console.pause()
+    it.console.resume()
+    it.wait(1)
+    assert it.stream.getvalue() == ""
+
+
 def test_the_cursor_rests_where_the_frame_begins(show: Any) -> None:
     it = show()
     it.begin(expected=5)
