@@ -23,10 +23,11 @@ NAMED = 3
 """How many tasks with the same causes are named."""
 _WORDS = {
     "new": "new",
-    "gone": "gone",
+    "gone": "not in this run",
     "ran": "ran this time",
     "did_not_run": "did not run",
     "broken": "broken",
+    "interrupted": "interrupted",
     "mended": "mended",
     "cut_off": "outputs came out unchanged",
     "recipe": "recipe changed",
@@ -110,7 +111,7 @@ def _print(document: DiffDocument) -> None:
         Column("task", middle=True),
         Column("older", styles=STATUS_STYLES),
         Column("newer", styles=STATUS_STYLES),
-        Column("difference", styles={"broken": "bold red", "mended": "bold green"}),
+        Column("difference", styles={"broken": "bold red", "interrupted": "bold magenta", "mended": "bold green"}),
     ]
     rows = [[task.task, _how(task.older), _how(task.newer), _difference(task)] for task in document.tasks]
     print_table(columns, rows, sys.stdout)

@@ -13,6 +13,7 @@ from flowmake.views.timeline import is_notable
 
 Change = Literal[
     "broken",
+    "interrupted",
     "mended",
     "new",
     "gone",
@@ -150,8 +151,10 @@ def _changes(before: Side | None, after: Side | None) -> Iterator[Change]:
         return
     if _ran(before) != _ran(after):
         yield "ran" if _ran(after) else "did_not_run"
-    elif before.status != after.status and before.status == "succeeded":
+    elif after.status in _FAILED and before.status not in _FAILED:
         yield "broken"
+    elif after.status == "interrupted" != before.status:
+        yield "interrupted"
     elif before.status in _FAILED and after.status == "succeeded":
         yield "mended"
     elif before.status == after.status == "succeeded" and is_notable(before.seconds, after.seconds):
