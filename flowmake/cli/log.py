@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Log(Struct, frozen=True):
-    """The log of one task in one run."""
+    """The log of one task in one run. A task that printed nothing may have no file there."""
 
     task: str
     run: str
@@ -68,8 +68,13 @@ def _find(project: Project, store: Store, task: str | None, run: str | None) -> 
         found = {name: chosen for name in names if task is None or _is_of(name, task)}
     for name, chosen in found.items():
         path = project.state.log(chosen, name)
-        if os.path.exists(path):
+        if os.path.exists(path) or (os.path.isdir(os.path.dirname(path)) and _was_silent(store, name, chosen)):
             yield Log(name, chosen, path)
+
+
+def _was_silent(store: Store, task: str, run: str) -> bool:
+    """Whether a task whose log is not there had one in a run."""
+    return any(record.task == task and record.log for record in store.tasks_of(run))
 
 
 def _is_of(name: str, task: str) -> bool:
@@ -92,7 +97,7 @@ def _open(project: Project, log: Log) -> Iterator[Printer]:
     from flowmake.core.errors import StateError
 
     try:
-        file = open(log.path, "rb", buffering=0)  # noqa: SIM115 closed below
+        file = open(log.path if os.path.exists(log.path) else os.devnull, "rb", buffering=0)  # noqa: SIM115
     except OSError as error:
         raise StateError(f"cannot read the log `{log.path}`: {error.strerror}") from error
     with file:

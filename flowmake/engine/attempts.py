@@ -256,7 +256,7 @@ class Attempts:
     def finish(self, running: Running, ended: Ended) -> Result:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
         running.ended = self._session.clock.now()
-        self._session.logs.end(running.log)
+        self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name)
         self._evidence.changed([*self._evidence.output_paths(running.task), *running.outputs.made()])
         running.timed_out |= ended.timed_out
         if running.fence.name and ended.seconds:

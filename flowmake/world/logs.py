@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from flowmake.core.text import size
 from flowmake.world import holes
+from flowmake.world.spares import Spares
 
 LONGEST_TAIL = 16 << 20
 """Bytes kept of the end of a log over its limit, at most: what came last matters most, and is moved at the end."""
@@ -42,36 +43,44 @@ class KeptLogs:
         self._secrets = secrets
         self._logs: dict[str, _Log] = {}
         self._growing: set[str] = set()
+        self._spares = Spares()
         self._looked = 0.0
 
     def begin(self, path: str) -> None:
         """A command is about to append to this log, perhaps not for the first time."""
         self._growing.add(path)
+        self._spares.give(path)
 
     def tick(self, now: float) -> None:
         """Look after the logs that grow, once in a while; `now` is monotonic seconds."""
         if now - self._looked >= INTERVAL:
             self._looked = now
             for path in self._growing:
-                self._hold(path)
+                self._hold(path, _length(path))
 
-    def end(self, path: str) -> None:
-        """The command has ended: leave a plain file without secrets, unless the disk does not let us."""
+    def end(self, path: str, *, spare: bool = False) -> None:
+        """The command has ended: leave a plain file without secrets, unless the disk does not let us.
+
+        `spare`: nobody needs the log if it is empty.
+        """
         self._growing.discard(path)
+        length = _length(path)
+        if not length:
+            if spare and length is not None:
+                self._spares.add(path)
+            return
         try:
-            log = self._hold(path)
+            log = self._hold(path, length)
             if log is not None and log.end:
                 _close_hole(path, log, self._note(log))
             if secrets := self._secrets():
                 scrub(path, secrets)
         except OSError:
-            return  # it was never made, or the disk is full: what there is stays as it is
+            return  # the disk is full, say: what there is stays as it is
 
-    def _hold(self, path: str) -> _Log | None:
+    def _hold(self, path: str, length: int | None) -> _Log | None:
         """Take the middle out of a log that is over the limit; what is known of it if that was ever so."""
-        try:
-            length = os.stat(path).st_size
-        except OSError:
+        if length is None:
             return None
         log = self._logs.get(path)
         if length - (log.end - log.start if log is not None else 0) <= self._limit:
@@ -91,6 +100,14 @@ class KeptLogs:
     def _note(self, log: _Log) -> bytes:
         lost = log.lost + log.end - log.start
         return f"\n[flowmake: {size(lost)} left out here; `log_limit` is {size(self._limit)}]\n".encode()
+
+
+def _length(path: str) -> int | None:
+    """Bytes; None where no file can be found."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
 
 
 def _close_hole(path: str, log: _Log, note: bytes) -> None:

@@ -415,3 +415,29 @@ def test_an_include_program_runs_again_only_when_its_inputs_change(project: Any)
     project.write("gen.sh", project.read("gen.sh") + "\n")
     project.run("run", "-q")
     assert project.read("count") == "x\nx\n"
+
+
+def test_the_log_of_a_task_that_printed_nothing_is_empty_even_if_its_file_went_to_another(project: Any) -> None:
+    project.flowfile(
+        """
+        [flow]
+        default = ["d"]
+        [tasks.a]
+        run = "true"
+        [tasks.b]
+        after = ["a"]
+        run = "true"
+        [tasks.c]
+        after = ["b"]
+        run = "echo c"
+        [tasks.d]
+        after = ["c"]
+        run = "false"
+        """
+    )
+    assert project.run("run", "-q", "-j", "1").code == 1
+    logs = {path.name for path in (project.root / ".flowmake").glob("runs/*/logs/*")}
+    assert {"c.log", "d.log"} <= logs
+    assert [project.run("log", task).stdout for task in "abcd"] == ["", "", "c\n", ""]
+    assert project.run("log").stdout == "==> a <==\n\n==> b <==\n\n==> c <==\nc\n\n==> d <==\n"
+    assert project.run("log", "-f", "a").code == 0
