@@ -31,6 +31,7 @@ LINES = [
     ("flowmake run pack@linux,a", "flowmake run pack@linux,arm"),
     ("flowmake run dist/mac-x", "flowmake run dist/mac-x86.tar"),
     ("flowmake run tag:s", "flowmake run tag:ship"),
+    ("flowmake graph --between pack ind", "flowmake graph --between pack index"),
     ("flowmake log --run 2", "flowmake log --run RUN"),
     ("flowmake diff 2", "flowmake diff RUN"),
 ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowmake.views import dot, images
-from flowmake.views.picture import Edge, Known, Node, Options, Picture, draw
+from flowmake.views.picture import SIGNS, STATUSES, Edge, Known, Node, NodeKind, Options, Picture, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 Snapshot = Callable[[str, str], None]
@@ -40,6 +41,19 @@ def test_without_statuses_there_is_no_legend(graph: Any) -> None:
     text = dot.source(draw(graph, ["fetch", "clean"]), rankdir="TB")
     assert 'label=""' in text
     assert "rankdir=TB" in text
+
+
+@pytest.mark.parametrize("kind", ["task", "group", "foreach"])
+def test_statuses_differ_without_colours(kind: NodeKind) -> None:
+    looks = {}
+    for status in STATUSES:
+        node = Node("n", kind, ("n",), status, {status: 1})
+        line = next(line for line in dot.source(Picture((node,), ())).splitlines() if line.startswith("\tn "))
+        looks[status] = re.sub(r'(fillcolor|color|tooltip)=("[^"]*"|\S+)|, 1 \w+|, all \w+', "", line)
+    plain = {look for status, look in looks.items() if status != "unknown"}
+    assert len(plain) == len(STATUSES) - 1
+    signs = [SIGNS[status] for status in STATUSES if status not in ("fresh", "unknown")]
+    assert len({*signs, ""}) == len(signs) + 1
 
 
 HOSTILE = [
