@@ -80,7 +80,7 @@ def fitted(columns: Sequence[Column], rows: Rows, width: int, *, colors: bool = 
         chosen = _affordable(columns, _widths(columns, shown), width)
         columns = [columns[index] for index in chosen]
         shown = [[row[index] for index in chosen] for row in shown]
-        rooms = _rooms(columns, _widths(columns, shown), width)
+        rooms = _rooms(columns, shown, width)
         shown = [
             [
                 cells.cut(cell, room, sign, middle=col.middle)
@@ -119,15 +119,32 @@ def _affordable(columns: Sequence[Column], widths: Sequence[int], width: int) ->
         chosen.remove(spare)
 
 
-def _rooms(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """How wide each column may be: what has to be saved is taken from the widest of those that can be shortened."""
-    rooms = list(widths)
+def _rooms(columns: Sequence[Column], rows: Rows, width: int) -> list[int]:
+    """How wide each column may be: room for what most of its cells need comes before room for a few long ones."""
+    widths = _widths(columns, rows)
     able = [index for index, column in enumerate(columns) if not column.keep]
     left = width - (_total(widths) - sum(widths[index] for index in able))
-    for done, index in enumerate(sorted(able, key=lambda index: widths[index])):
-        rooms[index] = max(min(widths[index], left // (len(able) - done)), 1)
-        left -= rooms[index]
+    usual = [max(len(columns[index].title), _usual(rows, index)) for index in able]
+    first = _shared(usual, left)
+    second = _shared([widths[i] - room for i, room in zip(able, first, strict=True)], left - sum(first))
+    rooms = list(widths)
+    for index, room, more in zip(able, first, second, strict=True):
+        rooms[index] = max(room + more, 1)
     return rooms
+
+
+def _usual(rows: Rows, index: int) -> int:
+    """The width that nine of ten cells of a column do with."""
+    return sorted(cells.width(row[index]) for row in rows)[(len(rows) * 9 + 9) // 10 - 1]
+
+
+def _shared(wishes: Sequence[int], left: int) -> list[int]:
+    """What there is of `left` for each wish: little ones are met, and the others get the same."""
+    given = [0] * len(wishes)
+    for done, index in enumerate(sorted(range(len(wishes)), key=lambda index: wishes[index])):
+        given[index] = max(min(wishes[index], left // (len(wishes) - done)), 0)
+        left -= given[index]
+    return given
 
 
 def _text(

@@ -129,6 +129,14 @@ def test_then_long_cells_are_cut_names_in_the_middle() -> None:
     )
 
 
+def test_one_long_name_takes_no_room_from_all_the_others() -> None:
+    columns = [Column("task", middle=True), Column("why")]
+    rows = [[f"task-{number}", "input changed: data/raw/all.csv"] for number in range(10)]
+    lines = fitted(columns, [*rows, ["long" * 20, "never ran"]], 50).splitlines()
+    assert lines[1] == "task-0             input changed: data/raw/all.csv"
+    assert lines[-1] == "longlong…longlong  never ran"
+
+
 def test_then_columns_are_given_up() -> None:
     assert fitted(NARROW, TALL, 40) == (
         "task              state  why\nclean@bonn        stale  input changed:…\na-very-l…,values  fresh\n"
