@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from flowmake import wiring
 from flowmake.core.errors import UsageError
 from flowmake.core.events import Event, RunFinished
-from flowmake.core.flowfile import load_flow
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, Judgement, Plan, needed, preview
 from flowmake.core.ports import Observer, Store
@@ -173,6 +172,8 @@ def load(
     `params` override parameters by name; `params_file` is a TOML or JSON file of parameters that they override in turn.
     Raises `UsageError` when there is no Flowfile, `FlowfileError` with everything that is wrong in it.
     """
+    from flowmake.core.flowfile import load_flow
+
     root, name = os.path.split(wiring.find_flowfile(os.fspath(path) if path is not None else None))
     state = wiring.open_state(root, name)
     files = wiring.open_files(root, state)

@@ -22,7 +22,7 @@ from flowmake.world.store import SqliteStore
 
 
 class Outdated(FlowmakeError):
-    """Since the comparison, somebody has run something."""
+    """What the snapshot rests on is no more: somebody has run something meanwhile, or the records are damaged."""
 
 
 class Part(Project):
@@ -35,12 +35,18 @@ class Part(Project):
         self._within = within
 
     def open(self) -> View:
-        """As in `Workspace`, with what is recorded of this part only. Raises `Outdated`."""
+        """As in `Workspace`, with what is recorded of this part only.
+
+        Raises `Outdated`, with a message where a person should know why.
+        """
         if not self.kept.found.is_kept():
-            raise Outdated("another flowmake was at work meanwhile")
+            raise Outdated("")
         store = wiring.open_store(self.state, read_only=False)
         try:
-            return self.view(store, self._known_files(store))
+            view = self.view(store, self._known_files(store))
+            if store.notices:
+                raise Outdated(store.notices[0])
+            return view
         except BaseException:
             store.close()
             raise
@@ -54,7 +60,7 @@ class Part(Project):
 
     def view(self, store: SqliteStore, files: DiskFiles) -> View:
         """As in `Workspace`."""
-        graph = self.kept.compiled.graph(self.flow, wiring.DiskSources(files))
+        graph = self.kept.compiled.graph(self.flow)
         return View(graph, Evidence(graph, files, store, self.environ, wiring.clock().now), files, store)
 
     def demand(self, view: View, targets: Sequence[str], options: RunOptions) -> Demand:

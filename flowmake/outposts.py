@@ -13,7 +13,6 @@ from flowmake.core.placement import LOCAL, executor_of, unfenceable
 from flowmake.core.ports import Executor, ExecutorKind, RemoteOptions
 from flowmake.core.suggest import nearest
 from flowmake.core.units import DURATION_FORMS, seconds
-from flowmake.core.validation import misfits
 from flowmake.workspace import View, Workspace
 
 
@@ -77,6 +76,8 @@ def check_table(table: ExecutorTable, kind: ExecutorKind | None) -> Iterator[Pro
     if kind is None:
         yield Problem(f"there is no kind of executor `{table.kind}`", (table.place.at("kind"),), _hint(table.kind))
         return
+    from flowmake.core.validation import misfits
+
     found = list(misfits(table.options, kind.options, table.place))
     yield from found
     wait = table.options.get("latency_wait")

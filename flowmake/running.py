@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from secrets import token_hex
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowmake import upkeep, wiring
 from flowmake.core.errors import FlowmakeError
@@ -53,7 +53,7 @@ class Run:
         self._started = self._clock.now()
         self._secrets = workspace.secrets()
         self._logs = wiring.logs(workspace.flow, self._secrets)
-        self._id = f"{datetime.fromtimestamp(self._started, UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
+        self._id = f"{datetime.fromtimestamp(self._started, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
         self._jobs = options.jobs or wiring.cores()
         self._ran: set[str] = set()
 
@@ -90,6 +90,8 @@ class Run:
         """A snapshot is a convenience: what keeps it from being written is no failure of the run."""
         if self._invocation is None or finished.exit_code or self._options.changes_demand:
             return
+        if sight.view.store.notices:
+            return  # the records were damaged, and are not those of all that is fresh
         try:
             remember(self._workspace, self._invocation, sight, self._ran)
         except (OSError, FlowmakeError) as error:
@@ -159,7 +161,7 @@ class Run:
         scheduler = Scheduler(
             session,
             view.evidence,
-            Attempts(session, view.evidence, random.random),
+            Attempts(session, view.evidence, _chance),
             Limits(self._jobs, flow.pools, flow.resources, session.lanes),
             Policy(options.keep_going, options.fail_fast, options.deadline, options.grace, options.tick),
             demand,
@@ -248,8 +250,13 @@ class Run:
             jobs=self._jobs,
             counts=counts or {},
             size=size,
-            **wiring.who_and_where(self._workspace.flow.root),
+            **self._who_and_where,
         )
+
+    @cached_property
+    def _who_and_where(self) -> dict[str, Any]:
+        """Found out once: it may mean to start git."""
+        return wiring.who_and_where(self._workspace.flow.root)
 
     def _bury_dead_runs(self, view: View) -> list[str]:
         """We hold the lock, so a run recorded as running has died: stop what it left alive, and close its books."""
@@ -300,3 +307,9 @@ def _died(run: RunRecord, tasks: Sequence[TaskRecord], size: int) -> RunRecord:
 
     ends = [task.started + task.seconds for task in tasks]
     return replace(run, status="interrupted", finished=max(ends, default=run.started), exit_code=137, size=size)
+
+
+def _chance() -> float:
+    import random  # only for retries with jitter
+
+    return random.random()

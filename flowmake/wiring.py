@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 
-import tomli
 from xxhash import xxh3_128_hexdigest
 
 from flowmake.core.errors import StateError, UsageError
@@ -122,6 +118,9 @@ def _checksum(text: str) -> str:
 
 
 def _printed(root: str, argv: Sequence[str]) -> str:
+    import shlex
+    import subprocess
+
     try:
         done = subprocess.run(argv, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError as error:
@@ -141,6 +140,10 @@ def read_params(path: str | None) -> dict[str, Any]:
             data = file.read()
     except OSError as error:
         raise UsageError(f"cannot read the parameters in `{path}`: {error.strerror}") from error
+    import json
+
+    import tomli
+
     try:
         found = json.loads(data) if path.endswith(".json") else tomli.loads(data.decode())
     except ValueError as error:
@@ -320,6 +323,8 @@ def hooks(
     secrets: Secrets,
 ) -> Observer:
     """Listens for the end of tasks and of the run, and calls the flow's hooks."""
+    import subprocess
+
     from flowmake.observers.hooks import Hooks
 
     def run_command(text: str, stdin: bytes) -> int:
@@ -349,13 +354,12 @@ def observer(listener: Observer | Callable[[Event], object]) -> Observer:
 def who_and_where(root: str) -> dict[str, Any]:
     """User, host and git commit, for the history; empty texts where unknown."""
     import getpass
-    import socket
 
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
-    return {"user": user, "host": socket.gethostname(), "commit": _git_commit(root)}
+    return {"user": user, "host": os.uname().nodename, "commit": _git_commit(root)}
 
 
 def _git_commit(root: str) -> str:
@@ -366,6 +370,8 @@ def _git_commit(root: str) -> str:
         if parent == folder:
             return ""
         folder = parent
+    import subprocess
+
     try:
         done = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, check=False, text=True)
     except OSError:

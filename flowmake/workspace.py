@@ -96,8 +96,10 @@ class Workspace:
 
     def view(self, store: SqliteStore, files: DiskFiles) -> View:
         """Graph and evidence on an open store. Raises `FlowfileError`."""
+        from flowmake.core.assembly import Assembly
+
         made = store.made()
-        graph = Graph(self.flow, wiring.DiskSources(files), lambda p: p in made and files.digest(p) == made[p])
+        graph = Assembly(self.flow, wiring.DiskSources(files), lambda p: p in made and files.digest(p) == made[p])
         return View(graph, Evidence(graph, files, store, self.environ, wiring.clock().now), files, store)
 
     def demand(self, view: View, targets: Sequence[str], options: RunOptions) -> Demand:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from datetime import date
 
+from flowmake.core.assembly import Assembly
 from flowmake.core.errors import FlowfileError
 from flowmake.core.evidence import Evidence
 from flowmake.core.flowfile import load_flow
@@ -63,7 +64,7 @@ class Desk:
 
     def graph(self) -> Graph:
         made = self.store.made()
-        return Graph(self.flow(), FakeSources(self.files), lambda p: p in made and self.files.digest(p) == made[p])
+        return Assembly(self.flow(), FakeSources(self.files), lambda p: p in made and self.files.digest(p) == made[p])
 
     def look(self) -> Evidence:
         """Evidence as a new command would gather it."""

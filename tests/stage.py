@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flowmake.core.assembly import Assembly
 from flowmake.core.events import Event, TaskFinished, TaskRetrying
 from flowmake.core.evidence import Evidence
 from flowmake.core.flowfile import load_flow
-from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, resolve_targets
 from flowmake.core.ports import Work
 from flowmake.engine.attempts import Attempts, Session
@@ -113,7 +113,7 @@ class Stage:
             environ={},
             params={},
         )
-        self.graph = Graph(flow, DiskSources(files))
+        self.graph = Assembly(flow, DiskSources(files))
         evidence = Evidence(self.graph, files, self.store, {}, self.clock.now)
         session = self._session()
         self.events.clear()

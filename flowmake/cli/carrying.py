@@ -56,7 +56,9 @@ def again(found: Found) -> int | None:
     invocation = Invocation(found.header[0], lambda total: found.message, kept=part.kept)
     try:
         return carry_out(part, compiled.question.targets, asked, invocation)
-    except Outdated:
+    except Outdated as why:
+        if why.message:
+            _note(f"warning: {why.message}")
         return None
 
 

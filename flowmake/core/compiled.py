@@ -13,7 +13,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct, structs
 
-from flowmake.core.foreach import Sources
 from flowmake.core.graph import Graph, Tables
 from flowmake.core.model import Declaration, Flow, Input, Output, Task, Trace
 from flowmake.core.producers import Producers, folders_of
@@ -137,7 +136,7 @@ class Compiled:
         tasks = sorted(map(self._task, names), key=lambda task: not task.is_group)
         return structs.replace(self.flow, declarations={task.declared.name: task.declared for task in tasks})
 
-    def graph(self, flow: Flow, sources: Sources) -> Graph:
+    def graph(self, flow: Flow) -> Graph:
         """An ordinary graph that loads what it is asked for by name."""
         known = self._numbers_of()
         tables = Tables(
@@ -148,7 +147,7 @@ class Compiled:
             order_only=_OnDemand(lambda name: frozenset(self._named(self._entry(name).order_only)), known),
         )
         made_by = msgspec.msgpack.decode(self._sections["makers"], type=_Makers)
-        return Graph.of_tables(flow, tables, Producers.of(*made_by), sources)
+        return Graph(flow, tables, Producers.of(*made_by))
 
     def _numbers_of(self) -> dict[str, int]:
         if self._number_of is None:

@@ -58,7 +58,7 @@ def flatten(
 def _is_plain(graph: Graph) -> bool:
     """Nothing that must not be written down, and nothing that changes the graph while it is worked on."""
     flow = graph.flow
-    if graph.fanouts or flow.given or flow.dotenv or flow.secrets:
+    if graph.fanouts or flow.given or flow.dotenv or flow.secrets or flow.executors:
         return False
     outputs = chain.from_iterable(declaration.outputs for declaration in flow.declarations.values())
     return not any(output.temp for output in outputs) and _survives(flow.params)

@@ -17,7 +17,7 @@ COMMON = frozenset({"mem", "gpu", "time"})
 RERUN_ON_ALL: frozenset[str] = frozenset({"inputs", "outputs", "recipe", "env", "age"})
 
 
-class Input(Struct, frozen=True, gc=False):
+class Input(Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of `inputs`.
 
     In a `Declaration`, `path` is the template text as written. In a `Task` it is a normalised
@@ -32,7 +32,7 @@ class Input(Struct, frozen=True, gc=False):
     name: str = ""
 
 
-class Output(Struct, frozen=True, gc=False):
+class Output(Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of `outputs`; `path` as in `Input`. `temp` and `clean` as in the Flowfile reference."""
 
     path: str
@@ -42,7 +42,7 @@ class Output(Struct, frozen=True, gc=False):
     name: str = ""
 
 
-class Retry(Struct, frozen=True, gc=False):
+class Retry(Struct, frozen=True, gc=False, omit_defaults=True):
     """How often and when a failed attempt is repeated. Times in seconds.
 
     `attempts` counts the repetitions after the first attempt. `on` narrows which failures are
@@ -57,7 +57,7 @@ class Retry(Struct, frozen=True, gc=False):
     on: tuple[str, ...] = ()
 
 
-class KeySource(Struct, frozen=True):
+class KeySource(Struct, frozen=True, omit_defaults=True):
     """Where the values of one `foreach` key come from; exactly one of the fields but `upstream` and `every` is set.
 
     `upstream` is the task named by `from`: the values exist once that task is done.
@@ -73,7 +73,7 @@ class KeySource(Struct, frozen=True):
     upstream: str = ""
 
 
-class Foreach(Struct, frozen=True):
+class Foreach(Struct, frozen=True, omit_defaults=True):
     """The `foreach` table of a declaration: keys in the order written."""
 
     keys: dict[str, KeySource]
@@ -81,7 +81,7 @@ class Foreach(Struct, frozen=True):
     zip: bool = False
 
 
-class Declaration(Struct, frozen=True):
+class Declaration(Struct, frozen=True, omit_defaults=True):
     """A task as written in a Flowfile, `[defaults]` merged in, templates not yet rendered.
 
     `action` is the `run` text, the `exec` argv or the `call` target, by `kind`.

@@ -247,3 +247,8 @@ def _tail(pattern: str) -> str:
 def _spelled_out(pattern: Pattern) -> tuple[str, ...]:
     """The segments, with a final `**` written as `**/*`."""
     return (*pattern.segments, "*") if pattern.segments[-1] == DEEP and not pattern.directory else pattern.segments
+
+
+def as_pattern(path: str) -> str:
+    """The glob for a literal path, or for everything inside a directory."""
+    return below(path) if path.endswith("/") else escape(path)

@@ -8,7 +8,7 @@ from flowmake.core import expand
 from flowmake.core.expand import Sources
 from flowmake.core.foreach import settled
 from flowmake.core.model import Declaration, Flow, KeySource, Task
-from flowmake.core.patterns import below, captures, escape, intersects
+from flowmake.core.patterns import captures, intersects
 from flowmake.core.producers import Producers
 from flowmake.core.segments import ANYTHING
 from flowmake.core.templates import skeleton
@@ -60,11 +60,6 @@ def sources_of(declaration: Declaration, flow: Flow) -> list[KeySource]:
     assert declaration.foreach is not None
     place = declaration.place.at("foreach")
     return [settled(source, flow, place.at(key)) for key, source in declaration.foreach.keys.items()]
-
-
-def as_pattern(path: str) -> str:
-    """The glob for a literal path, or for everything inside a directory."""
-    return below(path) if path.endswith("/") else escape(path)
 
 
 def made_by(declaration: Declaration) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Place(Struct, frozen=True, gc=False):
+class Place(Struct, frozen=True, gc=False, omit_defaults=True):
     """Where something was written, kept cheap: line and column are found only when an error is shown.
 
     `keys` is the path of TOML keys and array indices to the thing, for example

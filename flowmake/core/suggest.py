@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint such as ``did you mean `clean`?``, or empty when nothing is near."""
+    from difflib import get_close_matches  # only for mistakes
+
     matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"did you mean `{matches[0]}`?" if matches else ""

@@ -10,7 +10,6 @@ import fcntl
 import os
 import stat
 import sys
-import tempfile
 import termios
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -204,6 +203,8 @@ def _make_fifo(folder: str) -> str:
             os.mkfifo(path, 0o600)
             return path
     try:
+        import tempfile
+
         path = os.path.join(tempfile.gettempdir(), f"flowmake-{_FIFO}-{os.getpid()}-{os.urandom(4).hex()}")
         os.mkfifo(path, 0o600)
     except OSError as failure:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
-from hashlib import blake2b
 
 from flowmake.core.model import Output, Task
 from flowmake.core.patterns import compile_pattern
@@ -219,6 +217,8 @@ def _shortened(name: str) -> str:
     data = os.fsencode(name)
     if len(data) <= _LONGEST:
         return name
+    from hashlib import blake2b
+
     return blake2b(data, digest_size=8).hexdigest() + data[-_LONGEST // 2 :].decode("utf-8", "ignore")
 
 
@@ -247,6 +247,8 @@ def remove(path: str) -> bool:
     """Delete a file, a link (never what it points to) or a folder; False if nothing was there."""
     path = path.rstrip("/")
     if _is_folder(path):
+        import shutil  # for the few that make folders
+
         shutil.rmtree(path)
         return True
     try:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from time import gmtime, strftime
 from typing import TypeVar
-from urllib.parse import quote
 
 from flowmake.core.errors import StateError
 
@@ -189,7 +186,7 @@ class Reader:
     def _try(self, query: Callable[[sqlite3.Connection], Result], before: tuple[int, int], last: bool) -> Result:
         if last or not self._has_log():
             try:
-                result = self._on(f"file:{quote(os.fsencode(self._path))}?mode=ro&immutable=1", query)
+                result = self._on(f"{_uri(self._path)}?mode=ro&immutable=1", query)
             except sqlite3.Error:
                 if last or _state(self._path) == before:
                     raise
@@ -200,7 +197,7 @@ class Reader:
             return result
         if os.path.exists(self._path + "-shm"):
             try:
-                return self._on(f"file:{quote(os.fsencode(self._path))}?mode=ro", query)
+                return self._on(f"{_uri(self._path)}?mode=ro", query)
             except sqlite3.OperationalError as error:
                 if is_damage(error):
                     raise
@@ -222,6 +219,9 @@ class Reader:
 
     def _on_copy(self, query: Callable[[sqlite3.Connection], Result], before: tuple[int, int] | None) -> Result:
         """For what needs writing to be read at all: a log without its index, an older schema."""
+        import shutil
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="flowmake-") as folder:
             copy = os.path.join(folder, "state.db")
             try:
@@ -237,6 +237,12 @@ class Reader:
                 return query(connection)
             finally:
                 connection.close()
+
+
+def _uri(path: str) -> str:
+    from urllib.parse import quote  # who writes needs none, and it takes long to load
+
+    return f"file:{quote(os.fsencode(path))}"
 
 
 class _Changed(Exception):

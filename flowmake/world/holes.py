@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
@@ -46,6 +45,8 @@ def punch(path: str, start: int, end: int) -> bool:
 
 @cache
 def _fallocate() -> Any:
+    import ctypes
+
     library = ctypes.CDLL(None, use_errno=True)
     function = getattr(library, "fallocate64", None) or library.fallocate
     function.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]

@@ -6,14 +6,11 @@ import fcntl
 import json
 import math
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-
-from filelock import FileLock, Timeout
 
 from flowmake.core.errors import LockBusy, StateError, UsageError
 from flowmake.core.text import safe_line
@@ -44,16 +41,17 @@ def patience(mode: str) -> float:
 class RootLock:
     """The lock, held until `release` (or until the process dies, however it dies)."""
 
-    def __init__(self, lock: FileLock, holder: str) -> None:
-        self._lock = lock
+    def __init__(self, descriptor: int, holder: str) -> None:
+        self._descriptor = descriptor
         self._holder = holder
 
     def release(self) -> None:
         """Let others write; a second call does nothing."""
-        if self._lock.is_locked:
+        if self._descriptor >= 0:
             with suppress(FileNotFoundError):
                 os.unlink(self._holder)
-            self._lock.release()
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def __enter__(self) -> RootLock:
         return self
@@ -73,22 +71,22 @@ def acquire(
     Raises `LockBusy` with the holder, `StateError` where the file cannot be locked.
     """
     wait = patience(mode)
-    lock = FileLock(path, thread_local=False)
-    if not _try(lock, path, PROBED):
-        if mode == "skip":
-            return None
-        holder = describe_holder(path)
-        if wait:
-            notice(f"waiting for {holder}")
-        if not wait or not _try(lock, path, wait):
-            raise LockBusy(f"{describe_holder(path)} is at work here", "`--lock wait` waits for it to end")
-    held = RootLock(lock, _holder_path(path))
+    descriptor = _opened(path)
     try:
+        if not _try(descriptor, path, PROBED):
+            if mode == "skip":
+                os.close(descriptor)
+                return None
+            holder = describe_holder(path)
+            if wait:
+                notice(f"waiting for {holder}")
+            if not wait or not _try(descriptor, path, wait):
+                raise LockBusy(f"{describe_holder(path)} is at work here", "`--lock wait` waits for it to end")
         _write_holder(path, sys.argv if argv is None else argv)
-    except StateError:
-        held.release()
+    except BaseException:
+        os.close(descriptor)
         raise
-    return held
+    return RootLock(descriptor, _holder_path(path))
 
 
 def is_held(path: str) -> bool:
@@ -108,15 +106,32 @@ def is_held(path: str) -> bool:
     return False
 
 
-def _try(lock: FileLock, path: str, seconds: float) -> bool:
+def _opened(path: str) -> int:
     try:
-        lock.acquire(timeout=-1 if seconds == math.inf else seconds, poll_interval=POLL)
-    except Timeout:
-        return False
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        hint = "set FLOWMAKE_STATE_DIR to a folder that can be written to"
-        raise StateError(f"cannot lock `{path}`: {_reason(path, error)}", hint) from error
-    return True
+        raise _unlockable(path, error) from error
+
+
+def _try(descriptor: int, path: str, seconds: float) -> bool:
+    """Lock; False if others did not let go of it for so long."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(POLL, left))
+        except OSError as error:
+            raise _unlockable(path, error) from error
+
+
+def _unlockable(path: str, error: OSError) -> StateError:
+    hint = "set FLOWMAKE_STATE_DIR to a folder that can be written to"
+    return StateError(f"cannot lock `{path}`: {_reason(path, error)}", hint)
 
 
 def _reason(path: str, error: OSError) -> str:
@@ -138,7 +153,6 @@ def _user(number: int) -> str:
 
 
 def _holder_path(path: str) -> str:
-    # A file of its own, since some versions of the lock library empty the lock file when merely trying.
     return path + ".holder"
 
 
@@ -153,6 +167,8 @@ def _write_holder(path: str, argv: Sequence[str]) -> None:
 
 def describe_holder(path: str) -> str:
     """Who holds the lock, for a sentence: `another flowmake (pid 7, since 2026-01-31 12:00:00: flowmake run)`."""
+    import shlex
+
     try:
         with open(_holder_path(path), encoding="ascii") as file:
             told = json.load(file)

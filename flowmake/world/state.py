@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -91,6 +90,8 @@ class StateDir:
 
     def remove_runs(self, runs: list[str]) -> None:
         """Remove what belongs to these runs; what resists is left."""
+        if runs:
+            import shutil
         for run in runs:
             shutil.rmtree(self.run_folder(run), ignore_errors=True)
 

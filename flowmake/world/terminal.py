@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from shutil import get_terminal_size
 from typing import IO
 
 
@@ -26,11 +25,13 @@ def is_interactive(stream: IO[str], environ: Mapping[str, str] | None = None) ->
 
 def window_size(stream: IO[str]) -> tuple[int, int]:
     """Columns and lines of the terminal behind a stream at this moment; without one, what COLUMNS and LINES say."""
+    import shutil
+
     try:
         found = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
         found = os.terminal_size((0, 0))
-    given = get_terminal_size()
+    given = shutil.get_terminal_size()
     return found.columns or given.columns, found.lines or given.lines
 
 

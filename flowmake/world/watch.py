@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import socket
 import sys
 import threading
 import time
@@ -102,6 +101,8 @@ if sys.platform != "darwin":
         """Anywhere else: a sleeping thread per process."""
 
         def __init__(self) -> None:
+            import socket
+
             # Sockets, since a thread that is late must not write to whatever has the number of a closed descriptor.
             self._reader, self._writer = socket.socketpair()
             self._reader.setblocking(False)

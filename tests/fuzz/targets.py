@@ -14,10 +14,10 @@ from xxhash import xxh3_64_digest
 
 from flowmake.core import dotenv as dotenv_files
 from flowmake.core import templates
+from flowmake.core.assembly import Assembly
 from flowmake.core.depfile import parse_depfile
 from flowmake.core.errors import FlowfileError, FlowmakeError
 from flowmake.core.flowfile import load_flow
-from flowmake.core.graph import Graph
 from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
 from flowmake.core.patterns import compile_pattern, escape, intersects, normalise, unescape
 from flowmake.core.positions import render
@@ -51,7 +51,7 @@ def flowfile(data: bytes) -> None:
             environ={},
             params={},
         )
-        Graph(flow, DiskSources(files))
+        Assembly(flow, DiskSources(files))
     except FlowfileError as error:
         shown = render(error.problems, lambda name: text_of(data) if name == "Flowfile" else None)
         assert shown.strip()

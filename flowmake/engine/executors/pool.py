@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import pickle
 import select
 import signal
-import socket
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from flowmake.core.ports import Ended, Executor, Work
 from flowmake.engine.executors.local import ended_by, open_log
 from flowmake.world.bell import Bell
 from flowmake.world.children import Children
 from flowmake.world.process import CannotStart, Exit
+
+if TYPE_CHECKING:
+    import socket
 
 _PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
 _FAREWELL = 2.0
@@ -88,6 +90,8 @@ class PoolExecutor(Executor):
 
     def _hire(self, work: Work) -> _Worker:
         """Start a worker; until its first task has begun, it complains in that task's log."""
+        import socket
+
         ours, theirs = socket.socketpair()
         env = {name: value for name, value in work.env.items() if name != "FLOWMAKE_TASK"}
         argv = [sys.executable, "-P", _PROGRAM, str(theirs.fileno())]
@@ -122,6 +126,8 @@ class PoolExecutor(Executor):
 
     def _read(self, worker: _Worker) -> None:
         """Take in what a worker says; at the end of the line its death says the rest."""
+        import socket
+
         try:
             data = worker.channel.recv(65536, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -215,6 +221,8 @@ class PoolExecutor(Executor):
 
 
 def _encode(work: Work) -> bytes:
+    import pickle
+
     try:
         request = pickle.dumps(
             {
