@@ -323,7 +323,6 @@ def hooks(
     secrets: Secrets,
 ) -> Observer:
     """Listens for the end of tasks and of the run, and calls the flow's hooks."""
-    import subprocess
 
     from flowmake.observers.hooks import Hooks
 
