@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
+from flowmake import RunOptions
+from flowmake.delta import Outdated
+from flowmake.shortcut import Invocation
 from flowmake.world import sections
+from tests.answers import part_of, run
 from tests.conftest import COMMAND, Project, Result
 from tests.edits import EDITS, EVERYTHING, FILES, UNLOADABLE, remove, unseen, write
 
@@ -24,6 +28,7 @@ print("click" not in sys.modules, file=sys.__stdout__)
 sys.exit(code)
 """
 
+INVOCATION = Invocation(b"any", str)
 BY_PARTS = {
     "content",
     "same size, same time",
@@ -243,3 +248,39 @@ def test_that_of_another_project_is_none(built: Project, project: Project) -> No
     done, by_parts = again(built)
     assert (done.code, by_parts) == (0, False)
     assert done.stderr.endswith(": 1 succeeded, 6 fresh\n")
+
+
+# -- records that are not those of the snapshot ----------------------------------------------------------------
+
+
+def test_records_damaged_inside_are_told_and_everything_runs(built: Project) -> None:
+    state = built.root / ".flowmake" / "state.db"
+    data = state.read_bytes()
+    state.write_bytes(data[:4096] + b"?" * (len(data) - 4096))
+    built.write("in", "new")
+    done, by_parts = again(built)
+    assert (done.code, by_parts) == (0, False)
+    assert f"warning: the state file `{state}` was damaged" in done.stderr
+    assert done.stderr.endswith(": 7 succeeded\n")
+
+
+def test_who_runs_something_after_the_comparison_makes_it_worthless(project: Project) -> None:
+    project.write("in", "in")
+    project.flowfile('[tasks.copy]\ninputs = ["in"]\noutputs = ["out"]\nrun = "cp in out"')
+    run_until_kept(project)
+    project.write("in", "one")
+    late = part_of(project.root, INVOCATION)
+    assert late is not None
+    project.write("in", "two")
+    assert run(project.root, INVOCATION, (), RunOptions())[1]
+    with pytest.raises(Outdated):
+        late.run(invocation=Invocation(INVOCATION.key, INVOCATION.message, kept=late.kept))
+    assert project.read("out") == "two"
+
+
+def run_until_kept(project: Project) -> None:
+    for _ in range(20):
+        run(project.root, INVOCATION, (), RunOptions())
+        if graphs(project) and len(kept(project)) == 2:
+            return
+    raise AssertionError("no snapshot has been written")
