@@ -45,7 +45,7 @@ MpiDefault=none
 ReturnToService=2
 SlurmdTimeout={slurmd_timeout}
 KillWait=5
-MinJobAge=3600
+MinJobAge={min_job_age}
 MaxJobCount={max_jobs}
 SlurmdParameters=config_overrides
 """
@@ -58,7 +58,14 @@ class Cluster:
     """
 
     def __init__(
-        self, folder: Path, *, nodes: int = 2, cuttable: bool = False, max_jobs: int = 20_000, slurmd_timeout: int = 5
+        self,
+        folder: Path,
+        *,
+        nodes: int = 2,
+        cuttable: bool = False,
+        max_jobs: int = 20_000,
+        min_job_age: int = 3600,
+        slurmd_timeout: int = 5,
     ) -> None:
         if missing := [name for name in PROGRAMS if shutil.which(name) is None]:
             raise RuntimeError(
@@ -74,7 +81,7 @@ class Cluster:
             (folder / name).mkdir()
         if cuttable:
             self._make_networks()
-        self._configure(max_jobs, slurmd_timeout)
+        self._configure(max_jobs=max_jobs, slurmd_timeout=slurmd_timeout, min_job_age=min_job_age)
         self.env = {"SLURM_CONF": str(folder / "slurm.conf")}
         """What a command needs to talk to this cluster."""
         try:
@@ -87,7 +94,7 @@ class Cluster:
             self.stop()
             raise
 
-    def _configure(self, max_jobs: int, slurmd_timeout: int) -> None:
+    def _configure(self, **settings: int) -> None:
         ports = free_ports(len(self.nodes) + 1)
         address = "10.231.77.1" if self._cuttable else "127.0.0.1"
         lines = [
@@ -96,8 +103,7 @@ class Cluster:
                 address=address,
                 port=ports[0],
                 folder=self.folder,
-                max_jobs=max_jobs,
-                slurmd_timeout=slurmd_timeout,
+                **settings,
             )
         ]
         for number, (node, port) in enumerate(zip(self.nodes, ports[1:], strict=True), 1):

@@ -121,6 +121,10 @@ class Mailbox:
             return None
         return found if isinstance(found, Work) else None
 
+    def is_wanted(self, fence: str) -> bool:
+        """Does anybody wait for its end?"""
+        return os.path.exists(self._path("work", fence))
+
     def waiting(self) -> list[str]:
         """Fences of all attempts that are out and not claimed, in their order."""
         return sorted(set(self._names("work")) - set(self._names("claims")))
@@ -162,6 +166,10 @@ class Mailbox:
         """Whole or not at all."""
         draft = self._path(room, f".{fence}.{socket.gethostname()}.{os.getpid()}")
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-        os.replace(draft, self._path(room, fence))
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+            os.replace(draft, self._path(room, fence))
+        except BaseException:
+            os.unlink(draft)
+            raise

@@ -22,18 +22,21 @@ from flowmake.core.ports import ABSENT, Ended, Executor, Made, Work
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.engine.mailbox import Mailbox
+from flowmake.engine.outputs import remove
 from flowmake.world.cpus import available_cpus
 from flowmake.world.hashing import hash_entry, hash_link
 from flowmake.world.statcache import FINE_NS, tick_left
 from flowmake.world.trees import TreeHasher
 
-GIVEN_HERE = ("SLURM_", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TMPDIR")
+GIVEN_HERE = ("SLURM", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TMPDIR")
 """Variables that the engine sets for what it starts here, by how they begin; all others come with the work."""
 
 LOOK = 0.2
 """Seconds between two looks whether an attempt is to be stopped."""
 NEXT = 0.02
 """Seconds between two looks whether there is something new to do."""
+PATIENCE = 10.0
+"""Seconds for which an end is told again when that fails."""
 IDLE = 600.0
 """Seconds after which nobody seems to have anything to do any more."""
 
@@ -226,8 +229,9 @@ class Service:
         self._serve = serve
         self._node = Node(cpus)
         self._total = self._free = cpus
-        self._taken: dict[str, int] = {}
+        self._taken: dict[str, tuple[Work, int]] = {}
         self._heeded: dict[str, bool] = {}
+        self._unreported: dict[str, tuple[Work, Ended, float]] = {}
         self._is_told = False
         self._idle_since = self._looked = time.monotonic()
 
@@ -238,16 +242,37 @@ class Service:
     def run(self) -> None:
         """Until there is nothing left to do, or nothing has come for too long."""
         try:
-            while self._taken or self._has_more():
+            while self._taken or self._unreported or self._has_more():
                 self._start()
                 self._heed_wishes()
                 self._node.wait(NEXT if self._serve else LOOK)
                 for fence, ended in self._node.poll():
-                    self._free += self._taken.pop(fence)
+                    work, cpus = self._taken.pop(fence)
+                    self._free += cpus
                     self._heeded.pop(fence, None)
-                    self._mailbox.report(fence, ended)
+                    self._unreported[fence] = work, ended, time.monotonic() + PATIENCE
+                self._report()
         finally:
             self._node.close()
+
+    def _report(self) -> None:
+        """Raises `OSError` when the file system will not have it for too long: then nobody here is of any use."""
+        for fence, (work, ended, deadline) in list(self._unreported.items()):
+            try:
+                self._tell_end(work, ended)
+                del self._unreported[fence]
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def _tell_end(self, work: Work, ended: Ended) -> None:
+        """Who was given up for lost cleans up instead: these paths are nobody else's. Raises `OSError`."""
+        if self._mailbox.is_wanted(work.fence):
+            self._mailbox.report(work.fence, ended)
+            return
+        self._mailbox.forget(work.fence)
+        for path in work.outputs:
+            remove(os.path.join(work.root, path))
 
     def _has_more(self) -> bool:
         if self._is_told:
@@ -269,7 +294,7 @@ class Service:
             self._idle_since = time.monotonic()
             if work is not None and self._mailbox.claim(fence):
                 self._free -= cpus
-                self._taken[fence] = cpus
+                self._taken[fence] = work, cpus
                 self._node.start(work)
 
     def _heed_wishes(self) -> None:

@@ -258,11 +258,10 @@ class SlurmExecutor(Executor):
             return Ended(entry.task, signal=9 if entry.wish else 15)
         if fate.state == "CANCELLED":
             return Ended(entry.task, error="cancelled in Slurm before it began")
-        if fate.state in ("FAILED", "TIMEOUT", "OUT_OF_MEMORY"):
-            words = self._mailbox.last_words(entry.key)
-            why = f"{fate.state.lower()}, exit code {fate.exit_code}" + (f": {words}" if words else "")
-            return Ended(entry.task, error=f"its job ended before the command could begin ({why})")
-        return Ended(entry.task, error="its job ended before the command began", lost=True)
+        words = self._mailbox.last_words(entry.key)
+        why = fate.state.lower() or "unknown to Slurm"
+        error = f"its job ended before the command began ({why}{': ' + words if words else ''})"
+        return Ended(entry.task, error=error, lost=fate.state not in ("TIMEOUT", "OUT_OF_MEMORY"))
 
     def _give_up(self, now: float) -> None:
         """What did not come in time will not come."""
@@ -353,11 +352,10 @@ def _without_result(entry: _Entry, fate: Fate) -> Ended:
             )
         case "OUT_OF_MEMORY":
             return Ended(entry.task, error="its job ran out of memory (`mem` in `resources`)")
-        case "FAILED":
-            how = f"signal {fate.signal}" if fate.signal else f"exit code {fate.exit_code}"
-            return Ended(entry.task, error=f"its job failed ({how})")
         case state:
-            return Ended(entry.task, error=f"its job vanished ({state.lower() or 'unknown to Slurm'})", lost=True)
+            # A command that fails is no failure of its job: that comes from the machine, or from what runs the command.
+            why = state.lower() or "unknown to Slurm"
+            return Ended(entry.task, error=f"its job ended without a result ({why})", lost=True)
 
 
 KIND = ExecutorKind(Options, SlurmExecutor)
