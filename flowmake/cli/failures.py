@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import click
 
+from flowmake.cli import github
 from flowmake.core.errors import FlowfileError, FlowmakeError
 
 INTERRUPTED = 130
@@ -29,6 +30,8 @@ def explain(error: BaseException, ctx: click.Context | None) -> int:
             from flowmake.core.positions import render
 
             _say(render(error.problems, read_source(ctx)))
+            if github.is_on():
+                github.annotate(error.problems, ctx)
             return error.exit_code
         case FlowmakeError():
             _say(_with_hint(error.message, error.hint))

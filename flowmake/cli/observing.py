@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
+from flowmake.cli import github
 from flowmake.core.errors import StateError
 from flowmake.world.terminal import is_interactive
 
@@ -79,7 +80,7 @@ def observers(project: Project, wishes: Wishes, stack: ExitStack) -> list[Observ
     found += _reports(project, wishes)
     shown = [_progress(project, wishes, stack)] if wishes.progress != "none" else []
     shown.append(Summary(sys.stderr, quiet=wishes.quiet))
-    return [*found, *(_for_actions(project, shown) if os.environ.get("GITHUB_ACTIONS") == "true" else shown)]
+    return [*found, *(_for_actions(project, shown) if github.is_on() else shown)]
 
 
 def _for_actions(project: Project, shown: Sequence[Observer]) -> Iterator[Observer]:
@@ -102,7 +103,7 @@ def _declared(project: Project, task: str) -> tuple[str, int] | None:
             line = locate(file.read(), place).line
     except OSError:  # what a program printed is in no file
         return None
-    return os.path.relpath(path, os.environ.get("GITHUB_WORKSPACE") or project.flow.root), line
+    return github.path_of(project.flow.root, place.file), line
 
 
 def _progress(project: Project, wishes: Wishes, stack: ExitStack) -> Observer:

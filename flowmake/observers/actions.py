@@ -47,7 +47,7 @@ class Actions:
         if isinstance(event, TaskFinished) and event.status in BAD and event.status != "interrupted":
             self._failed(event)
         elif isinstance(event, Notice) and event.level != "info":
-            self._command(_annotation(event.level, safe_text(event.text)))
+            self._command(annotation(event.level, safe_text(event.text)))
 
     def on_tick(self, now: float) -> None:
         for observer in self._inner:
@@ -61,13 +61,13 @@ class Actions:
     def _failed(self, event: TaskFinished) -> None:
         told = ": ".join(part for part in (outcome(event), message_beside(event)) if part)
         level: Level = "warning" if event.allowed else "error"
-        annotation = _annotation(level, told, safe_line(event.task), self._locate(event.task))
+        said = annotation(level, told, safe_line(event.task), self._locate(event.task))
         if log := _log(event):
             self._command(f"::group::{_data(f'log of {safe_line(event.task)}')}")
             self._lines.write(*log)
-            self._command("::endgroup::", annotation)
+            self._command("::endgroup::", said)
         else:
-            self._command(annotation)
+            self._command(said)
 
     def _command(self, *commands: str) -> None:
         self._resume()
@@ -97,7 +97,8 @@ def _log(event: TaskFinished) -> list[str]:
     return [f"({size(length - LONGEST)} left out here)", *lines] if length > LONGEST else lines
 
 
-def _annotation(level: Level, text: str, title: str = "", place: Place | None = None) -> str:
+def annotation(level: Level, text: str, title: str = "", place: Place | None = None) -> str:
+    """The command that shows a text at a place of the checkout."""
     known = {"file": place[0], "line": str(place[1])} if place is not None else {}
     properties = ",".join(f"{name}={_property(value)}" for name, value in (known | {"title": title}).items() if value)
     return f"::{level}{' ' if properties else ''}{properties}::{_data(text)}"

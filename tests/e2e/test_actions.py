@@ -66,3 +66,20 @@ def test_elsewhere_nothing_is_annotated(project: Any) -> None:
     project.flowfile(FLOW)
     for env in ({}, {"GITHUB_ACTIONS": "false"}):
         assert "::" not in project.run("run", "-k", "good", env=env).stderr
+
+
+def test_what_is_wrong_in_a_flowfile_is_annotated_there(project: Any) -> None:
+    project.flowfile('[flow]\ninclude = ["etl/*.toml"]\n\n[tasks.a]\ninptus = []\n')
+    project.write("etl/b.toml", "[tasks.b]\nruns = 1\n")
+    done = github(project, "check", workspace=str(project.root.parent))
+    step = Step(done.stderr)
+    assert (done.code, "2 errors" in done.stderr) == (2, True)
+    place = project.root.name
+    assert step.commands == [
+        Command(
+            "error", {"file": f"{place}/Flowfile", "line": "5"}, "unknown field `inptus`\nhint: did you mean `inputs`?"
+        ),
+        Command(
+            "error", {"file": f"{place}/etl/b.toml", "line": "2"}, "unknown field `runs`\nhint: did you mean `run`?"
+        ),
+    ]
