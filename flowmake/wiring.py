@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flowmake.world.signals import Signals
 
 FLOWFILE = "Flowfile"
-KINDS = {"slurm": "flowmake.engine.executors.slurm"}
+KINDS = {name: f"flowmake.engine.executors.{name}" for name in ("dask", "slurm")}
 """Kinds of remote executors that come with flowmake, and the modules whose `KIND` they are."""
 
 

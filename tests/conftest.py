@@ -18,6 +18,7 @@ from typing import IO, Any, NamedTuple
 
 import pytest
 
+from tests.dasks import Dask
 from tests.slurm import Cluster, running_cluster
 
 COMMAND = Path(sys.executable).with_name("flowmake")
@@ -171,4 +172,11 @@ def project(tmp_path: Path) -> Project:
 def cluster() -> Iterator[Cluster]:
     """A Slurm of two nodes with two cores each; tests leave no jobs behind."""
     with running_cluster() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dask]:
+    """A Dask of two workers with one thread each; tests that mistreat theirs start their own."""
+    with Dask(tmp_path_factory.mktemp("dask")) as found:
         yield found

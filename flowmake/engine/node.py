@@ -96,6 +96,10 @@ class Node:
         self._settling = [each for each in self._settling if each.due > now]
         return [(each.ended.task, self._finished(each.attempt, each.ended)) for each in over]
 
+    def settling(self) -> list[str]:
+        """Fences of attempts whose commands are over, and which only wait for the clock: they need no core."""
+        return [each.ended.task for each in self._settling]
+
     def wait(self, longest: float | None, also: Sequence[int] = ()) -> None:
         """Until `poll` may have news, or there is something to read at one `also`; at most so many seconds."""
         news = select.poll()

@@ -1,4 +1,4 @@
-"""A descriptor that one part of this process makes readable for another, in one thread. Carries no message."""
+"""A descriptor that one part of this process makes readable for another. Carries no message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 
 
 class Bell:
-    """`fileno()` is readable from `ring` until `silence`."""
+    """`fileno()` is readable from `ring` until `silence`.
+
+    One thread may ring it for another, who takes what it tells of after silencing it: then nothing is overheard.
+    """
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()

@@ -14,10 +14,12 @@ import pytest
 from msgspec import structs
 
 from flowmake.core.ports import ABSENT, Clock, Ended, Executor, Made, Site, Work
+from flowmake.engine.executors import dask as dask_kind
 from flowmake.engine.executors import slurm
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.world.files import DiskFiles
+from tests.dasks import Dask
 from tests.fakes import FakeClock, FakeExecutor
 from tests.processes import LIMIT, Bench, Meeting
 from tests.slurm import Cluster
@@ -181,12 +183,24 @@ class InAllocation(OnSlurm):
     options: ClassVar[dict[str, Any]] = {"alloc": True}
 
 
-REMOTE = [Remote, OnSlurm, InBatches, InAllocation]
+class OnDask(Local):
+    """Two workers."""
+
+    def __init__(self, folder: Path, dask: Dask) -> None:
+        super().__init__(folder)
+        self.executor.close()
+        site = Site("dask", str(folder), str(folder / "dask"), 2, dict(os.environ))
+        self.executor = dask_kind.KIND.open(dask_kind.Options(address=dask.address), site)
+
+
+REMOTE = [Remote, OnSlurm, InBatches, InAllocation, OnDask]
 
 
 def made_by(request: pytest.FixtureRequest, folder: Path) -> Any:
     if issubclass(request.param, OnSlurm):
         return request.param(folder, request.getfixturevalue("cluster"))
+    if issubclass(request.param, OnDask):
+        return request.param(folder, request.getfixturevalue("dask"))
     return request.param(folder)
 
 

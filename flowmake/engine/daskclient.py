@@ -1,0 +1,226 @@
+"""The line to a Dask scheduler, in a thread of its own: tasks out, ends back. Unaware of what the tasks do.
+
+Public methods are called from other threads, and return at once but for `open` and `close`. `ended` is called in ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import dask
+import distributed
+from distributed import Client, Future
+from msgspec import Struct
+
+from flowmake import __version__
+from flowmake.core.errors import UsageError
+from flowmake.core.ports import Ended
+from flowmake.engine import station
+
+PATIENCE = 10.0
+"""Seconds after which a worker that was told to kill something, and does not answer, counts as lost."""
+FAREWELL = 5.0
+"""Seconds that each step of taking leave may take."""
+T = TypeVar("T")
+
+
+class _Order(Struct, frozen=True):
+    order: bytes
+    fence: str
+    name: str
+    resources: dict[str, float]
+
+
+class DaskClient:
+    """One connection. `ended` gets a fence and a pickled `Ended`, or an `Ended` of which the task is not known here."""
+
+    def __init__(self, ended: Callable[[str, bytes | Ended], None]) -> None:
+        self._ended = ended
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="flowmake-dask", daemon=True)
+        self._orders: deque[_Order] = deque()
+        self._has_called = False
+        self._wishes: dict[str, bool] = {}
+        self._attempts: dict[str, tuple[Future[None], asyncio.Task[None]]] = {}
+        self._errands: set[asyncio.Task[Any]] = set()
+        self._client: Client
+        self._address = ""
+
+    def open(self, address: str, timeout: float) -> set[str]:
+        """Connect; the names of the resources that its workers count. Raises `UsageError`."""
+        self._address = address
+        self._thread.start()
+        try:
+            return self._wait_for(self._open(timeout), None)
+        except BaseException:
+            self._end_thread()
+            raise
+
+    def submit(self, order: bytes, *, fence: str, name: str, resources: dict[str, float]) -> None:
+        """Give a task to Dask, as soon as its client can take it. `name` stands for all of its kind."""
+        self._orders.append(_Order(order, fence, name, resources))
+        if not self._has_called:
+            self._has_called = True
+            self._loop.call_soon_threadsafe(self._submit_all)
+
+    def stop(self, fence: str, *, kill: bool) -> None:
+        """Ask for the end of a task that runs; `ended` is called in any case."""
+        self._loop.call_soon_threadsafe(self._stop, fence, kill)
+
+    def drop(self, fence: str) -> None:
+        """Nobody wants to hear of that task any more."""
+        self._loop.call_soon_threadsafe(self._forget, fence)
+
+    def close(self) -> None:
+        """Kill what runs and hang up, even if nobody answers; a second time it does nothing."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._wait_for(self._close(), 3 * FAREWELL)
+        except TimeoutError:  # the scheduler hangs; it will find that we have gone
+            pass
+        finally:
+            self._end_thread()
+
+    # -- in our thread -----------------------------------------------------------------------------------------
+
+    def _wait_for(self, work: Coroutine[Any, Any, T], timeout: float | None) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    def _end_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _open(self, timeout: float) -> set[str]:
+        try:
+            self._client = await Client(
+                self._address, asynchronous=True, timeout=timeout, set_as_default=False, name="flowmake"
+            )
+        except (OSError, TimeoutError) as error:
+            hint = "is it running, and is this its address?"
+            raise UsageError(f"no Dask scheduler answers at `{self._address}` within {timeout:g} s", hint) from error
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"`{self._address}` is no address of a Dask scheduler: {error}") from error
+        try:
+            await asyncio.wait_for(self._check_versions(), timeout)
+            counted = await asyncio.wait_for(self._client.run(station.resources, on_error="ignore"), timeout)
+        except TimeoutError as error:
+            await self._client.close(timeout=FAREWELL)
+            raise UsageError(f"the workers of the Dask scheduler at `{self._address}` do not answer") from error
+        except UsageError:
+            await self._client.close(timeout=FAREWELL)
+            raise
+        self._client.subscribe_topic(self._client.id, self._hear)
+        return {name for names in counted.values() for name in names}
+
+    async def _check_versions(self) -> None:
+        """Raises `UsageError` where others run something else than we do."""
+        versions = await self._client.get_versions(packages=["flowmake"])
+        self._compare("the scheduler", versions["scheduler"], {"distributed": distributed.__version__})
+        ours = {"distributed": distributed.__version__, "flowmake": __version__}
+        for address, found in versions["workers"].items():
+            self._compare(f"the worker at `{address}`", found, ours)
+
+    def _compare(self, who: str, found: dict[str, Any], ours: dict[str, str]) -> None:
+        for package, version in ours.items():
+            theirs = found["packages"].get(package)
+            if theirs != version:
+                runs = f"has {package} {theirs}" if theirs else f"cannot import {package}"
+                hint = "install the same versions on all machines"
+                raise UsageError(f"{who} of Dask {runs}; here is {package} {version}", hint)
+
+    def _submit_all(self) -> None:
+        """Tasks in a row that need the same are sent in one message."""
+        self._has_called = False
+        while self._orders:
+            orders = [self._orders.popleft()]
+            while self._orders and self._orders[0].resources == orders[0].resources:
+                orders.append(self._orders.popleft())
+            if self._client.status not in ("running", "connecting"):
+                for order in orders:
+                    self._ended(order.fence, Ended("", error=self._gone()))
+                continue
+            for order, future in zip(orders, self._sent(orders), strict=True):
+                self._attempts[order.fence] = future, asyncio.create_task(self._attend(order.fence, future))
+
+    def _sent(self, orders: list[_Order]) -> list[Future[None]]:
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
+            futures: list[Future[None]] = self._client.map(
+                station.attempt,
+                [order.order for order in orders],
+                [order.fence for order in orders],
+                topic=self._client.id,
+                version=__version__,
+                key=[(order.name, order.fence) for order in orders],
+                resources=orders[0].resources or None,
+                pure=False,
+            )
+        return futures
+
+    async def _attend(self, fence: str, future: Future[None]) -> None:
+        """The end of a task that succeeds is told by an event."""
+        failure = await future.exception()
+        if isinstance(failure, distributed.KilledWorker):
+            self._finish(fence, Ended("", error="the Dask workers that it was given to died", lost=True))
+        elif failure is not None:
+            self._finish(fence, Ended("", error=f"a Dask worker cannot run it: {failure}"))
+        elif self._client.status in ("closing", "closed"):
+            self._finish(fence, Ended("", error=self._gone()))
+        elif future.status == "cancelled":
+            self._finish(fence, Ended("", error="the Dask scheduler has dropped it", lost=True))
+
+    def _gone(self) -> str:
+        return f"the Dask scheduler at `{self._address}` has gone"
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """The scheduler writes about our client under the same topic."""
+        if isinstance(event[1], list | tuple):
+            fence, ended = event[1]
+            self._finish(fence, ended)
+
+    def _finish(self, fence: str, ended: bytes | Ended) -> None:
+        if fence in self._attempts:
+            self._forget(fence)
+            self._ended(fence, ended)
+
+    def _forget(self, fence: str) -> None:
+        if fence in self._attempts:
+            future, attending = self._attempts.pop(fence)
+            attending.cancel()
+            future.release()
+
+    def _stop(self, fence: str, kill: bool) -> None:
+        if not self._wishes:
+            self._loop.call_soon(self._send_wishes)
+        self._wishes[fence] = kill
+        if kill:
+            self._loop.call_later(
+                PATIENCE, self._finish, fence, Ended("", error="its worker does not answer", lost=True)
+            )
+
+    def _send_wishes(self) -> None:
+        wishes, self._wishes = self._wishes, {}
+        errand = asyncio.create_task(self._tell_workers(wishes))
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _tell_workers(self, wishes: dict[str, bool]) -> None:
+        try:
+            await self._client.run(station.stop, wishes, on_error="ignore")
+        except OSError:  # no line to the scheduler; those whose end is not told are given up after a while
+            return
+
+    async def _close(self) -> None:
+        if self._attempts:
+            errand = self._tell_workers(dict.fromkeys(self._attempts, True))
+            await asyncio.wait([asyncio.create_task(errand)], timeout=FAREWELL)
+        for fence in list(self._attempts):
+            self._forget(fence)
+        for errand_under_way in self._errands:
+            errand_under_way.cancel()
+        await self._client.close(timeout=FAREWELL)
