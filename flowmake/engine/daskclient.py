@@ -23,6 +23,10 @@ from flowmake.engine import station
 
 PATIENCE = 10.0
 """Seconds after which a worker that was told to kill something, and does not answer, counts as lost."""
+SETTLING = 1.0
+"""Seconds between two looks at a task whose command is over, and whose end is not told yet."""
+THROUGH_NO_FAULT = ("scheduler-connection-lost", "scheduler-restart")
+"""Why Dask cancels tasks without being asked to."""
 FAREWELL = 5.0
 """Seconds that each step of taking leave may take."""
 T = TypeVar("T")
@@ -115,7 +119,6 @@ class DaskClient:
         except UsageError:
             await self._client.close(timeout=FAREWELL)
             raise
-        self._client.subscribe_topic(self._client.id, self._hear)
         return {name for names in counted.values() for name in names}
 
     async def _check_versions(self) -> None:
@@ -149,6 +152,8 @@ class DaskClient:
                 self._attempts[order.fence] = future, asyncio.create_task(self._attend(order.fence, future))
 
     def _sent(self, orders: list[_Order]) -> list[Future[None]]:
+        # Each time, since a scheduler that took the place of another one does not know what we want to hear.
+        self._client.subscribe_topic(self._client.id, self._hear)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
             futures: list[Future[None]] = self._client.map(
                 station.attempt,
@@ -163,16 +168,19 @@ class DaskClient:
         return futures
 
     async def _attend(self, fence: str, future: Future[None]) -> None:
-        """The end of a task that succeeds is told by an event."""
-        failure = await future.exception()
+        """The end of a task that succeeds is told by an event; here is for all others."""
+        while (failure := await future.exception()) is None and future.status != "cancelled":
+            await asyncio.sleep(SETTLING)  # told meanwhile, as a rule; if its worker is lost, it is under way again
         if isinstance(failure, distributed.KilledWorker):
             self._finish(fence, Ended("", error="the Dask workers that it was given to died", lost=True))
         elif failure is not None:
             self._finish(fence, Ended("", error=f"a Dask worker cannot run it: {failure}"))
         elif self._client.status in ("closing", "closed"):
             self._finish(fence, Ended("", error=self._gone()))
-        elif future.status == "cancelled":
-            self._finish(fence, Ended("", error="the Dask scheduler has dropped it", lost=True))
+        elif await _why_cancelled(future) in THROUGH_NO_FAULT:
+            self._finish(fence, Ended("", error="the Dask scheduler has lost it", lost=True))
+        else:
+            self._finish(fence, Ended("", error="somebody has cancelled it"))
 
     def _gone(self) -> str:
         return f"the Dask scheduler at `{self._address}` has gone"
@@ -224,3 +232,12 @@ class DaskClient:
         for errand_under_way in self._errands:
             errand_under_way.cancel()
         await self._client.close(timeout=FAREWELL)
+
+
+async def _why_cancelled(future: Future[None]) -> str:
+    """The reason that a cancelled task's error gives."""
+    try:
+        await future
+    except distributed.client.FutureCancelledError as error:
+        return str(error.reason)
+    return ""
