@@ -12,13 +12,13 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 
 from msgspec import Struct
 
 from flowmake.core.ports import Ended, Work
 from flowmake.engine.mailbox import Mailbox
-from flowmake.engine.node import Node
-from flowmake.engine.outputs import FENCED, remove
+from flowmake.engine.node import Node, remove_outputs
 
 LOOK = 5.0
 """Seconds between two looks whether the attempts under way are still wanted."""
@@ -115,9 +115,8 @@ class Agent:
         """Report; what was made for nobody is removed by whoever has made it."""
         work = begun.work
         if not Mailbox(begun.folder).is_claimed(work.fence):
-            for path in work.outputs:
-                if os.path.basename(path.rstrip("/")).startswith(f"{FENCED}{work.fence}."):
-                    remove(os.path.join(work.root, path))
+            with suppress(OSError):  # it stays, and nobody looks at it
+                remove_outputs(work)
         self._report(work.fence, ended)
 
     def _announce_settling(self) -> None:

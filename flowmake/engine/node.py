@@ -203,6 +203,12 @@ def _measure_folder(full: str, path: str) -> dict[str, Made]:
     return {path: Made(sum(made.size for made in leaves.values()), digest), **leaves}
 
 
+def remove_outputs(work: Work) -> None:
+    """Of an attempt that nobody waits for; their names are nobody else's. Raises `OSError`."""
+    for path in work.outputs:
+        remove(os.path.join(work.root, path))
+
+
 def carry_out(work: Work, asked: Callable[[], bool | None] = lambda: None) -> Ended:
     """Run one attempt to its end. `asked` tells whether it is to stop (False) or to be killed (True) by now."""
     node = Node()
@@ -270,13 +276,12 @@ class Service:
                     raise
 
     def _tell_end(self, work: Work, ended: Ended) -> None:
-        """Who was given up for lost cleans up instead: these paths are nobody else's. Raises `OSError`."""
+        """Who was given up for lost cleans up instead. Raises `OSError`."""
         if self._mailbox.is_wanted(work.fence):
             self._mailbox.report(work.fence, ended)
             return
         self._mailbox.forget(work.fence)
-        for path in work.outputs:
-            remove(os.path.join(work.root, path))
+        remove_outputs(work)
 
     def _has_more(self) -> bool:
         if self._is_told:
