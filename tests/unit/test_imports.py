@@ -70,6 +70,7 @@ def test_the_entry_alone_imports_nothing_heavy() -> None:
         ("history",),
         ("log",),
         ("lineage", "a"),
+        ("diff", "-1", "-1"),
         ("report", "--format", "trace", "-o", "-"),
         ("check",),
     ],
@@ -79,6 +80,18 @@ def test_commands_import_nothing_that_they_do_not_use(tmp_path: Path, args: tupl
     (tmp_path / "Flowfile").write_text('[tasks.a]\noutputs = ["a"]\nrun = "touch a"\n')
     imported_by(command_line("run", "-q"), tmp_path)
     assert not imported_by(command_line(*args), tmp_path) & {"rich", "jinja2", "graphviz", "psutil", "asyncio"}
+
+
+def test_the_live_display_imports_no_library(tmp_path: Path) -> None:
+    """Every run on a terminal begins with it."""
+    drawing = (
+        "import sys, time; sys.stderr.isatty = lambda: True; from flowmake.observers.console import Console; "
+        "from flowmake.core.events import RunStarted, TaskStarted; console = Console(); "
+        "console.on_event(RunStarted(time=0, run='r', targets=(), jobs=1, argv=(), expected=2)); "
+        "console.on_event(TaskStarted(time=0, run='r', task='köln', attempt=1, pid=1, command='x', log='l')); "
+        "console.on_tick(time.monotonic() + 1); console.close()"
+    )
+    assert not imported_by(drawing, tmp_path) & {"rich", "click"}
 
 
 def test_a_command_imports_no_other_command(tmp_path: Path) -> None:
