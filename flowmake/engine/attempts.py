@@ -265,9 +265,9 @@ class Attempts:
         trace: Trace | None = None
         if not message:
             trace, message = self._accept(running, ended)
-        self._evidence.changed(self._evidence.output_paths(running.task))
         if trace is not None:
             return self._succeeded(running, ended, trace)
+        self._evidence.changed(self._evidence.output_paths(running.task))
         return self._failed(running, ended, message)
 
     def _failure(self, running: Running, ended: Ended) -> str:

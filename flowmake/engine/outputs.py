@@ -26,6 +26,7 @@ class Outputs:
 
     def __init__(self, root: str, task: Task, glob: Callable[[str], list[str]], fence: str = "") -> None:
         self._root = root
+        self._top = root.rstrip("/") + "/"
         self._outputs = task.outputs
         self._atomic = task.declared.atomic or bool(fence)
         self._prefix = f"{FENCED}{fence}." if fence else STAGED
@@ -33,7 +34,7 @@ class Outputs:
         self._before: dict[str, Signature] | None = None
 
     def path(self, path: str) -> str:
-        return os.path.join(self._root, path)
+        return path if path.startswith("/") else self._top + path
 
     def prepare(self, made_before: Collection[str] = (), *, resumed: bool = False) -> None:
         """Make parent folders, empty what is to be emptied, note what is there. Raises `OSError`.
@@ -89,9 +90,9 @@ class Outputs:
             fixed = output.path[: min(output.path.find(c) for c in "*?[" if c in output.path)]
         folder = fixed.rpartition("/")[0]
         if folder and (output.kind == "glob" or not (self._atomic and output.path.endswith("/"))):
-            os.makedirs(self.path(folder), exist_ok=True)
+            _make_folder(self.path(folder))
         elif folder:
-            os.makedirs(os.path.dirname(self.path(folder)), exist_ok=True)
+            _make_folder(os.path.dirname(self.path(folder)))
 
     def staged(self) -> dict[str, str]:
         """Final path → where the command writes instead; empty unless `atomic` or fenced."""
@@ -188,6 +189,11 @@ class Outputs:
         if output.path.endswith("/"):
             return _files_below(self.path(output.path))
         return [self.path(output.path)]
+
+
+def _make_folder(path: str) -> None:
+    if not os.path.isdir(path):
+        os.makedirs(path, exist_ok=True)
 
 
 def _signature(path: str) -> Signature | None:

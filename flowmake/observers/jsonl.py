@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import IO, Any
 
 import msgspec
@@ -19,30 +20,45 @@ _BORDER = re.compile(r"(?<=[a-z])(?=[A-Z])")
 class Jsonl:
     """Writes to `stream`; `report` is told once, in a sentence, when that fails.
 
-    An unbuffered file is best: what a buffer could not get rid of would come up again when the file is closed.
+    With `eager` each line is written at once, else with the next tick. An unbuffered file is best: what a buffer could
+    not get rid of would come up again when the file is closed.
     """
 
-    def __init__(self, stream: IO[bytes], report: Callable[[str], None], name: str = "the event stream") -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        report: Callable[[str], None],
+        name: str = "the event stream",
+        *,
+        eager: bool = True,
+    ) -> None:
         self._stream = stream
         self._report = report
         self._name = name
         self._broken = False
+        self._eager = eager
+        self._held: list[bytes] = []
 
     def on_event(self, event: Event) -> None:
-        """Write one line."""
+        """Take in one line."""
         if not self._broken:
-            self._guarded(lambda: self._write(line(event)))
+            self._held.append(line(event))
+            if self._eager:
+                self._guarded(self._write)
 
     def on_tick(self, now: float) -> None:
-        """Nothing to do: every line was flushed."""
+        """Write what is held back."""
+        if self._held and not self._broken:
+            self._guarded(self._write)
 
     def close(self) -> None:
-        """Flush; the stream belongs to whoever opened it."""
+        """Write and flush; the stream belongs to whoever opened it."""
         if not self._broken:
-            self._guarded(self._stream.flush)
+            self._guarded(self._write)
 
-    def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
+    def _write(self) -> None:
+        held, self._held = self._held, []
+        rest = memoryview(b"".join(held))
         while rest:
             rest = rest[self._stream.write(rest) :]
         self._stream.flush()
@@ -71,6 +87,7 @@ def as_dict(event: Event) -> dict[str, Any]:
     return {"v": VERSION, "event": event_name(type(event)), "time": iso_time(event.time), "run": event.run, **fields}
 
 
+@lru_cache
 def event_name(kind: type[Event]) -> str:
     """`task_finished` for `TaskFinished`."""
     return _BORDER.sub("_", kind.__name__).lower()
@@ -78,5 +95,10 @@ def event_name(kind: type[Event]) -> str:
 
 def iso_time(seconds: float) -> str:
     """Seconds since the epoch as `YYYY-MM-DDTHH:MM:SS.mmmZ`."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_iso_second(whole)}.{micro // 1000:03}Z"
+
+
+@lru_cache(maxsize=16)
+def _iso_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()

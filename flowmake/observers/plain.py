@@ -28,6 +28,9 @@ _TAIL = 10
 _NAMED = 3
 
 
+_SAID_IN_CHAT = frozenset({"succeeded", "restored", "fresh", "skipped"})
+
+
 class Plain:
     """One line for each start, success and failure, and a heartbeat.
 
@@ -65,7 +68,7 @@ class Plain:
                     self._chat(self._counter() + f"{safe_line(event.by)} brought {counted(event.count, 'more task')}")
             case TaskJudged():
                 self._judged(event)
-            case TaskStarted():
+            case TaskStarted() if not self._quiet:
                 self._started(event)
             case TaskRetrying():
                 self._retrying(event)
@@ -121,6 +124,8 @@ class Plain:
         self._running.pop(event.task, None)
         self._delayed.pop(event.task, None)
         self._done += 1
+        if self._quiet and event.status in _SAID_IN_CHAT:
+            return
         name = self._counter() + safe_line(event.task)
         match event.status:
             case "succeeded":

@@ -11,7 +11,7 @@ from flowmake.observers.jsonl import Jsonl
 
 
 class RunLog:
-    """Holds events back until the first task starts, then writes them to `path`, whose folder is made."""
+    """Holds events back until the first task starts, then writes them to `path`, whose folder is made, at each tick."""
 
     def __init__(self, path: str, report: Callable[[str], None]) -> None:
         self._path = path
@@ -30,7 +30,9 @@ class RunLog:
                 self._open()
 
     def on_tick(self, now: float) -> None:
-        """Nothing to do: every line was flushed."""
+        """Write what has come since the last one."""
+        if self._lines is not None:
+            self._lines.on_tick(now)
 
     def close(self) -> None:
         if self._lines is not None:
@@ -46,7 +48,7 @@ class RunLog:
             self._failed = True
             self._report(f"cannot keep the events of this run: {error.strerror}: {self._path}")
             return
-        self._lines = Jsonl(self._file, self._report, self._path)
+        self._lines = Jsonl(self._file, self._report, self._path, eager=False)
         for event in self._held:
             self._lines.on_event(event)
         self._held.clear()

@@ -67,8 +67,9 @@ class Memory:
             self._now += 1
             self._swept[bare] = self._now
         for folder in (bare, *_above(path), "."):
-            self._drop(folder)
-            self._drop(folder + "/")
+            for known in (folder, folder + "/"):
+                if known in self._digests:
+                    self._drop(known)
         for tree in self._linked:
             self._drop(tree)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -115,11 +116,15 @@ def find_program(name: str, env: Mapping[str, str], cwd: str) -> str:
     """The file to execute for `name`: as it is if it holds a `/`, else searched in the child's PATH from its folder."""
     if "/" in name:
         return name
-    for folder in os.fsdecode(env.get("PATH", os.defpath)).split(os.pathsep):
-        candidate = os.path.join(cwd, folder, name)
+    for candidate in _candidates(name, os.fsdecode(env.get("PATH", os.defpath)), cwd):
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
             return candidate
     raise CannotStart(f"command `{name}` not found in PATH")
+
+
+@lru_cache(maxsize=256)
+def _candidates(name: str, path: str, cwd: str) -> tuple[str, ...]:
+    return tuple(os.path.join(cwd, folder, name) for folder in path.split(os.pathsep))
 
 
 def _why_not_started(name: str, program: str, cwd: str, failure: OSError | ValueError) -> str:

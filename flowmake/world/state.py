@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,7 @@ _BLOCK = 512
 """Bytes in a block as `stat` counts them."""
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,@=+-")
+_ALL_PLAIN = re.compile(r"[a-zA-Z0-9_.,@=+-]*")
 
 _CACHE_TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -135,4 +137,6 @@ def _complete(path: str, text: str) -> None:
 
 def _quoted(text: str) -> str:
     """Percent-encoded where a character could mean something to a file system or a shell."""
+    if _ALL_PLAIN.fullmatch(text):
+        return text
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in text.encode("utf-8", "surrogateescape"))

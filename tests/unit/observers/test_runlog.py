@@ -27,8 +27,12 @@ def test_once_something_runs_all_events_are_kept_from_the_first(tmp_path: Path, 
     log.on_event(event(Notice, text="before"))
     log.on_event(event(TaskStarted, **STARTED))
     log.on_event(event(Notice, text="after"))
+    assert path.read_text() == ""
+    log.on_tick(0.0)
     assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["notice", "task_started", "notice"]
+    log.on_event(event(Notice, text="last"))
     log.close()
+    assert len(path.read_text().splitlines()) == 4
 
 
 def test_a_folder_that_cannot_be_made_is_reported_once(tmp_path: Path, event: Any) -> None:
