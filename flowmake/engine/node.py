@@ -135,7 +135,7 @@ class Node:
         if _failed(ended):
             return ended
         try:
-            return structs.replace(ended, outputs=measure(work.root, work.outputs))
+            return structs.replace(ended, outputs=measure(work.root, work.outputs, lambda: file_time(work.log)))
         except (OSError, StateError) as error:
             return structs.replace(ended, exit_code=None, error=str(error))
 
@@ -165,38 +165,48 @@ def environment(wanted: Mapping[str, str]) -> dict[str, str]:
     return {**wanted, **{name: value for name, value in os.environ.items() if name.startswith(GIVEN_HERE)}}
 
 
-def measure(root: str, outputs: Iterable[str]) -> dict[str, Made]:
+def file_time(path: str) -> int:
+    """What time it is for the file system, in epoch nanoseconds: a file server need not agree with this machine."""
+    try:
+        os.utime(path)
+        return os.stat(path).st_mtime_ns
+    except OSError:  # the log of a command that could not start was never made
+        return time.time_ns()
+
+
+def measure(root: str, outputs: Iterable[str], now: Callable[[], int] = time.time_ns) -> dict[str, Made]:
     """Size and digest of outputs, and of every file in those that are folders. Raises `StateError`.
 
-    What has been written just now is hashed only when any later change would show in its times.
+    What has been written just now is hashed only when any later change would show in its times; `now` is the time
+    by the clock that these times come from.
     """
     found: dict[str, Made] = {}
     for path in outputs:
         full = os.path.join(root, path)
         if path.endswith("/"):
-            found |= _measure_folder(full, path)
+            found |= _measure_folder(full, path, now)
         else:
-            found[path] = _measure_file(full)
+            found[path] = _measure_file(full, now)
     return found
 
 
-def _measure_file(full: str) -> Made:
+def _measure_file(full: str, now: Callable[[], int]) -> Made:
     try:
         status = os.stat(full)
     except OSError:
         return Made(0, hash_link(full) or ABSENT)
     if os.path.isdir(full):
         return Made(0, ABSENT)
-    time.sleep(tick_left(status, time.time_ns()))
+    time.sleep(tick_left(status, now()))
     return Made(status.st_size, hash_entry(full).digest)
 
 
-def _measure_folder(full: str, path: str) -> dict[str, Made]:
+def _measure_folder(full: str, path: str, now: Callable[[], int]) -> dict[str, Made]:
     top = full.rstrip("/")
     leaves: dict[str, Made] = {}
 
     def leaf(at: str, status: os.stat_result) -> str:
-        made = leaves[path + at[len(top) + 1 :]] = _measure_file(at)
+        made = leaves[path + at[len(top) + 1 :]] = _measure_file(at, now)
         return made.digest
 
     digest = TreeHasher(leaf).digest(top)

@@ -172,6 +172,37 @@ def test_what_gets_lost_is_repeated_three_times(project: Any, env: dict[str, str
     assert ends["never"]["message"] == "it ended without a result"
 
 
+@pytest.mark.parametrize("shift", ["+3h", "-3h"])
+def test_a_machine_whose_clock_is_wrong(project: Any, env: dict[str, str], shift: str) -> None:
+    project.flowfile(
+        f"""
+        [executors.late]
+        kind = "via"
+        via = ["faketime", "-f", "{shift}"]
+        [tasks.one]
+        inputs = ["in"]
+        outputs = ["one"]
+        timeout = 30
+        run = "sleep 0.1; cp {{{{ inputs }}}} {{{{ outputs }}}}"
+        executor = "late"
+        [tasks.two]
+        inputs = ["one"]
+        outputs = ["two"]
+        run = "cp {{{{ inputs }}}} {{{{ outputs }}}}"
+        """
+    )
+    project.write("in", "text")
+    done = project.run("run", "--events", "-", env=env)
+    assert done.code == 0, done.stderr
+    seconds = finished(done)["one"]["seconds"]
+    assert 0.1 <= seconds < 30
+    again = project.run("run", env=env)
+    assert "nothing to do: all 2 tasks are fresh" in again.stderr
+    project.write("in", "texts")
+    assert set(finished(project.run("run", "--events", "-", env=env))) == {"one", "two"}
+    assert project.read("two") == "texts"
+
+
 def test_stopping_a_run_stops_what_is_elsewhere(project: Any, env: dict[str, str]) -> None:
     project.flowfile(BOX + '[tasks.t]\nrun = "echo > gate; exec sleep 1000"\nexecutor = "box"\n')
     with project.gate() as gate, project.start("run", env=env) as process:
