@@ -243,6 +243,19 @@ def test_a_link_is_cut_and_mended(project: Any, tmp_path: Path) -> None:
         assert_like_a_clean_run(project, tmp_path, cluster.env)
 
 
+def test_signals_cancel_what_has_not_begun(flow: Any, cluster: Cluster, tmp_path: Path) -> None:
+    cluster.ask("scontrol", "update", "partitionname=main", "state=down")
+    with flow.start("run", env=cluster.env) as process:
+        cluster.until(lambda: len(cluster.jobs(state="PENDING")) == 4, "the jobs to queue")
+        os.kill(process.pid, signal.SIGTERM)
+        finish(process, 143)
+    assert cluster.jobs() == []
+    cluster.ask("scontrol", "update", "partitionname=main", "state=up")
+    flow.write("go")
+    assert flow.run("run", env=cluster.env).code == 0
+    assert_like_a_clean_run(flow, tmp_path, cluster.env)
+
+
 def test_signals_cancel_the_jobs(flow: Any, cluster: Cluster, tmp_path: Path) -> None:
     with flow.start("run", env=cluster.env) as process:
         cluster.until(lambda: is_running(flow), "the task to begin")

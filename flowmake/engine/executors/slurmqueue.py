@@ -62,10 +62,14 @@ class Queue:
         self._pause = LISTED_EVERY
         self._asking: dict[str, Call] = {}
         self._cancelling: list[Call] = []
-        self._doomed: dict[bool, set[str]] = {False: set(), True: set()}
+        self._victims: dict[bool, list[str]] = {False: [], True: []}
+        """Ids to cancel, and to kill."""
+        self._doomed: dict[str, bool] = {}
+        """Jobs to cancel as soon as their ids are known; whether to kill them."""
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._submitting) + len(self._doubtful) + len(self._ids)
+        parts = (self._waiting, self._submitting, self._doubtful, self._ids, self._cancelling, *self._victims.values())
+        return sum(map(len, parts))
 
     # -- asking for something ----------------------------------------------------------------------------------
 
@@ -81,9 +85,12 @@ class Queue:
         """See to the end of a job; True if it had not been submitted yet, and never will be."""
         if self._waiting.pop(key, None) is not None:
             return True
-        if self._doubtful.pop(key, None) is not None and key not in self._ids:
+        if key in self._ids:
+            self._victims[kill].append(self._ids[key])
+        elif self._doubtful.pop(key, None) is None:
+            self._doomed[key] = kill
+        else:
             return True
-        self._doomed[kill].add(key)
         return False
 
     def forget(self, key: str) -> None:
@@ -91,8 +98,6 @@ class Queue:
         self._ids.pop(key, None)
         self._since.pop(key, None)
         self._asking.pop(key, None)
-        for doomed in self._doomed.values():
-            doomed.discard(key)
 
     # -- what became of it -------------------------------------------------------------------------------------
 
@@ -111,7 +116,7 @@ class Queue:
         """What has become known since the last call."""
         yield from self._submitted()
         self._start_submissions()
-        self._cancel_doomed()
+        self._cancel_victims()
         self._list()
         yield from self._gone()
 
@@ -122,7 +127,7 @@ class Queue:
             if said is None:
                 still.append((job, call))
             elif found := slurm.job_id(said):
-                self.adopt(job.key, found)
+                self._is_there(job.key, found)
             else:
                 why, is_busy = slurm.refusal(said)
                 if is_busy:
@@ -131,19 +136,24 @@ class Queue:
                     yield Refused(job.key, why)
         self._submitting = still
 
+    def _is_there(self, key: str, job_id: str) -> None:
+        """A job was submitted; if nobody wants it any more, it goes at once."""
+        self.adopt(key, job_id)
+        if key in self._doomed:
+            self._victims[self._doomed.pop(key)].append(job_id)
+
     def _start_submissions(self) -> None:
         while self._waiting and len(self._submitting) < AT_ONCE and not self._doubtful:
             job = self._waiting.pop(next(iter(self._waiting)))
             options = [f"--job-name={job.name}", f"--comment={job.comment}", *job.options]
             self._submitting.append((job, self._commands.sbatch(options, job.argv)))
 
-    def _cancel_doomed(self) -> None:
+    def _cancel_victims(self) -> None:
         self._cancelling = [call for call in self._cancelling if call.said() is None]
-        for kill, keys in self._doomed.items():
-            known = [key for key in keys if key in self._ids]
-            if known and not self._cancelling:
-                keys.difference_update(known)
-                self._cancelling.append(self._commands.cancel([self._ids[key] for key in known], kill=kill))
+        for kill, ids in self._victims.items():
+            if ids and not self._cancelling:
+                self._cancelling.append(self._commands.cancel(ids, kill=kill))
+                ids.clear()
 
     # -- looking after all of them -----------------------------------------------------------------------------
 
@@ -196,9 +206,10 @@ class Queue:
         self._doubtful.clear()
         for job, call in self._submitting:
             if found := slurm.job_id(call.result()):
-                self._ids[job.key] = found
-        if self._ids:
-            self._commands.cancel(self._ids.values()).result()
+                self._is_there(job.key, found)
+        ids = {*self._ids.values(), *self._victims[False], *self._victims[True]}
+        if ids:
+            self._commands.cancel(ids).result()
         calls = list(self._calls())
         for call in calls:
             call.result()
