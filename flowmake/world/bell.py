@@ -18,8 +18,8 @@ class Bell:
     def ring(self) -> None:
         """Make it readable; ringing twice is the same as once."""
         if not self._rung:
+            self._rung = True  # first: whoever the byte wakes must find it rung, or finds the byte again and again
             os.write(self._writer, b".")
-            self._rung = True
 
     def silence(self) -> None:
         """Make it quiet again."""
