@@ -5,18 +5,32 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 
 from tests.conftest import COMMAND, Project
+from tests.perf.conftest import chain
 
 
-def calls(project: Project, *args: str) -> Counter[str]:
+def calls(project: Project, *args: str, follow: Sequence[str] = ("-f",)) -> Counter[str]:
     """How often each system call is made by a command, its children included."""
     report = project.root / "calls"
-    argv = ["strace", "-f", "-c", "-U", "name,calls", "-o", report, COMMAND, *args]
+    argv = ["strace", *follow, "-c", "-U", "name,calls", "-o", report, COMMAND, *args]
     subprocess.run(argv, cwd=project.root, env=project.environ(), capture_output=True, check=True)
     found = re.findall(r"^(\w+) +(\d+)$", report.read_text(), re.MULTILINE)
     report.unlink()
     return Counter({name: int(count) for name, count in found if name != "total"})
+
+
+def own_calls(project: Project, *args: str) -> Counter[str]:
+    """As `calls`, without those of children."""
+    return calls(project, *args, follow=())
+
+
+def chained(project: Project, count: int) -> Project:
+    """A project of its own with so many tasks."""
+    folder = project.root / f"of-{count}"
+    folder.mkdir()
+    return chain(Project(folder, project.home), count)
 
 
 def test_a_snapshot_costs_one_call_for_each_file(sizes: list[Project]) -> None:
@@ -30,3 +44,15 @@ def test_a_snapshot_costs_one_call_for_each_file(sizes: list[Project]) -> None:
 def test_judging_everything_costs_few_calls_for_each_file(sizes: list[Project]) -> None:
     few, many = (calls(one, "run", "-q", "-v") for one in sizes)
     assert (many - few).total() <= 4 * 400
+
+
+def test_a_built_task_costs_few_calls_of_our_own(project: Project) -> None:
+    """Those of the commands themselves are not counted; all that is asked of the kernel for each task is."""
+    few, many = (own_calls(chained(project, count), "run", "-q", "-j", "2") for count in (50, 150))
+    each = {name: round(count / 100) for name, count in (many - few).items() if count >= 50}
+    assert each.pop("clone3", 0) + each.pop("vfork", 0) + each.pop("clone", 0) == 1
+    each.pop("access", 0)  # one for each folder in PATH
+    assert each.get("openat", 0) <= 7
+    assert each.get("write", 0) <= 5
+    assert each.get("pwrite64", 0) <= 1
+    assert sum(each.values()) <= 72

@@ -114,10 +114,11 @@ class PoolExecutor(Executor):
 
     def poll(self) -> list[Ended]:
         """Attempts that ended since the last call."""
-        for fd, _ in self._lines.poll(0):
-            self._read(self._by_line[fd])
-        for result in self._children.ended():
-            self._bury(self._workers.pop(result.pid), result)
+        if self._workers:
+            for fd, _ in self._lines.poll(0):
+                self._read(self._by_line[fd])
+            for result in self._children.ended():
+                self._bury(self._workers.pop(result.pid), result)
         while self._waiting and (self._idle or len(self._workers) < self._jobs):
             self.start(self._waiting.popleft())
         self._bell.silence()
