@@ -13,20 +13,19 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
 from flowmake.core.errors import StateError
-from flowmake.core.ports import ABSENT, Ended, Executor, Made, Work
+from flowmake.core.ports import Ended, Executor, Work
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.engine.mailbox import Mailbox
+from flowmake.engine.measuring import file_time, measure
 from flowmake.engine.outputs import remove
 from flowmake.world.cpus import available_cpus
-from flowmake.world.hashing import hash_entry, hash_link
 from flowmake.world.statcache import FINE_NS, tick_left
-from flowmake.world.trees import TreeHasher
 
 GIVEN_HERE = ("SLURM", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TMPDIR")
 """Variables that the engine sets for what it starts here, by how they begin; all others come with the work."""
@@ -163,54 +162,6 @@ def _tick_of(full: str) -> float:
 def environment(wanted: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command: as the coordinator says, but for what the engine has set here."""
     return {**wanted, **{name: value for name, value in os.environ.items() if name.startswith(GIVEN_HERE)}}
-
-
-def file_time(path: str) -> int:
-    """What time it is for the file system, in epoch nanoseconds: a file server need not agree with this machine."""
-    try:
-        os.utime(path)
-        return os.stat(path).st_mtime_ns
-    except OSError:  # the log of a command that could not start was never made
-        return time.time_ns()
-
-
-def measure(root: str, outputs: Iterable[str], now: Callable[[], int] = time.time_ns) -> dict[str, Made]:
-    """Size and digest of outputs, and of every file in those that are folders. Raises `StateError`.
-
-    What has been written just now is hashed only when any later change would show in its times; `now` is the time
-    by the clock that these times come from.
-    """
-    found: dict[str, Made] = {}
-    for path in outputs:
-        full = os.path.join(root, path)
-        if path.endswith("/"):
-            found |= _measure_folder(full, path, now)
-        else:
-            found[path] = _measure_file(full, now)
-    return found
-
-
-def _measure_file(full: str, now: Callable[[], int]) -> Made:
-    try:
-        status = os.stat(full)
-    except OSError:
-        return Made(0, hash_link(full) or ABSENT)
-    if os.path.isdir(full):
-        return Made(0, ABSENT)
-    time.sleep(tick_left(status, now()))
-    return Made(status.st_size, hash_entry(full).digest)
-
-
-def _measure_folder(full: str, path: str, now: Callable[[], int]) -> dict[str, Made]:
-    top = full.rstrip("/")
-    leaves: dict[str, Made] = {}
-
-    def leaf(at: str, status: os.stat_result) -> str:
-        made = leaves[path + at[len(top) + 1 :]] = _measure_file(at, now)
-        return made.digest
-
-    digest = TreeHasher(leaf).digest(top)
-    return {path: Made(sum(made.size for made in leaves.values()), digest), **leaves}
 
 
 def remove_outputs(work: Work) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -40,6 +41,7 @@ class Call:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                bufsize=0,
                 start_new_session=True,
             )
         except OSError as error:
@@ -53,11 +55,9 @@ class Call:
             os.set_blocking(fd, False)
             self._parts[fd] = []
         self._open = {self._out, self._err}
-        try:
+        with suppress(BrokenPipeError):  # it did not care to read; its exit code tells
             self._process.stdin.write(stdin.encode("utf-8", "surrogateescape"))
-            self._process.stdin.close()
-        except BrokenPipeError:  # it did not care to read; its exit code tells
-            pass
+        self._process.stdin.close()
 
     def fds(self) -> tuple[int, ...]:
         """Readable when `said` may have news."""

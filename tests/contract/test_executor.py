@@ -18,6 +18,7 @@ from flowmake.engine.executors import dask as dask_kind
 from flowmake.engine.executors import slurm
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
+from flowmake.engine.executors.slurmoptions import Options
 from flowmake.world.files import DiskFiles
 from tests.dasks import Dask
 from tests.fakes import FakeClock, FakeExecutor
@@ -153,7 +154,7 @@ class OnSlurm(Local):
         super().__init__(folder)
         self.executor.close()
         site = Site("slurm", str(folder), str(folder / "slurm"), 2, {**os.environ, **cluster.env})
-        self.executor = slurm.KIND.open(slurm.Options(**self.options), site)
+        self.executor = slurm.KIND.open(Options(**self.options), site)
 
     def settled(self, task: str) -> None:
         """It is submitted, and gets to run, while the executor is polled."""

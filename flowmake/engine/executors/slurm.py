@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from flowmake.core.errors import UsageError
-from flowmake.core.ports import Ended, Executor, ExecutorKind, Leftover, RemoteOptions, Site, Traits, Work
-from flowmake.core.schema_fields import doc
+from flowmake.core.ports import Ended, Executor, ExecutorKind, Leftover, Site, Traits, Work
 from flowmake.engine.executors import slurmqueue
+from flowmake.engine.executors.slurmoptions import Options, allocation, common, demands
 from flowmake.engine.executors.slurmqueue import Gone, Job, Queue, Refused
 from flowmake.engine.mailbox import Mailbox
 from flowmake.world import slurm
@@ -27,33 +26,6 @@ GRANTED = ("cpu", "mem", "gpu", "time")
 INTERVAL = 0.1
 """Seconds between two looks for results."""
 ALLOCATION = "allocation"
-
-
-class AllocTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """How large an allocation is."""
-
-    nodes: Annotated[int, Meta(ge=1), doc("How many nodes.", example="2")] = 1
-    cpus: Annotated[int, Meta(ge=0), doc("Cores of each node. Absent: whole nodes.", example="8")] = 0
-
-
-class Options(RemoteOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields of `[executors.NAME]` with `kind = "slurm"`."""
-
-    partition: Annotated[str, doc("The partition (queue) of the jobs.", example='"long"')] = ""
-    account: Annotated[str, doc("The account they are charged to.", example='"physics"')] = ""
-    args: Annotated[
-        tuple[str, ...],
-        doc("More arguments of `sbatch`.", expects="a list of strings", example='["--constraint=avx2"]'),
-    ] = ()
-    batch: Annotated[int, Meta(ge=1), doc("How many short tasks share a job, one after the other.", example="50")] = 1
-    alloc: Annotated[
-        bool | AllocTable,
-        doc(
-            "Run all tasks inside one allocation of this size, without a job for each: for many small ones.",
-            expects="true, or a table like `{ nodes = 2 }`",
-            example="{ nodes = 2, cpus = 8 }",
-        ),
-    ] = False
 
 
 class _Entry(Struct):
@@ -136,51 +108,26 @@ class SlurmExecutor(Executor):
             return
         alike: dict[tuple[str, ...], list[Work]] = {}
         for work in gathered:
-            alike.setdefault(self._demands(work.resources), []).append(work)
-        for demands, works in alike.items():
+            alike.setdefault(demands(work.resources), []).append(work)
+        for asked, works in alike.items():
             for first in range(0, len(works), self._options.batch):
-                self._submit_one(works[first : first + self._options.batch], demands)
+                self._submit_one(works[first : first + self._options.batch], asked)
 
     def _join(self, fence: str, key: str) -> None:
         self._entries[fence].key = key
         self._jobs.setdefault(key, set()).add(fence)
 
-    def _submit_one(self, works: Sequence[Work], demands: Sequence[str]) -> None:
+    def _submit_one(self, works: Sequence[Work], asked: Sequence[str]) -> None:
         fences = [work.fence for work in works]
         for fence in fences:
             self._join(fence, fences[0])
         name = f"{self._prefix}{fences[0]}/{slurm.plain(works[0].task)}"
-        options = (f"--output={self._mailbox.said(fences[0])}", *self._common(), *demands)
+        options = (f"--output={self._mailbox.said(fences[0])}", *common(self._options), *asked)
         self._queue.submit(Job(fences[0], name, ",".join(fences), options, self._mailbox.command(*fences)))
-
-    def _common(self) -> Iterator[str]:
-        yield from (f"--partition={self._options.partition}",) if self._options.partition else ()
-        yield from (f"--account={self._options.account}",) if self._options.account else ()
-        yield from self._options.args
-
-    @staticmethod
-    def _demands(resources: Mapping[str, int]) -> tuple[str, ...]:
-        """What a task asks for, in the words of `sbatch`."""
-        found = [f"--cpus-per-task={max(resources.get('cpu', 1), 1)}"]
-        if mem := resources.get("mem"):
-            found.append(f"--mem={math.ceil(mem / 1024)}K")
-        if gpu := resources.get("gpu"):
-            found.append(f"--gpus={gpu}")
-        if seconds := resources.get("time"):
-            found.append(f"--time={math.ceil(seconds / 60)}")
-        return tuple(found)
 
     def _allocate(self, fence: str) -> None:
         """Ask for an allocation in which each node serves the mailbox."""
-        size = self._options.alloc if isinstance(self._options.alloc, AllocTable) else AllocTable()
-        whole = (f"--cpus-per-task={size.cpus}",) if size.cpus else ("--exclusive",)
-        options = (
-            f"--output={self._mailbox.said(ALLOCATION)}",
-            f"--nodes={size.nodes}",
-            "--ntasks-per-node=1",
-            *whole,
-            *self._common(),
-        )
+        options = (f"--output={self._mailbox.said(ALLOCATION)}", *allocation(self._options))
         serve = ("srun", "--ntasks-per-node=1", "--cpu-bind=none", "--kill-on-bad-exit=0", *self._mailbox.serving())
         self._allocations += 1
         name = f"{self._prefix}{ALLOCATION}/{fence}"

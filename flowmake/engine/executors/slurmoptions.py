@@ -1,0 +1,69 @@
+"""What a Flowfile asks of Slurm, in the words of `sbatch`. Unaware of jobs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from flowmake.core.ports import RemoteOptions
+from flowmake.core.schema_fields import doc
+
+
+class AllocTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """How large an allocation is."""
+
+    nodes: Annotated[int, Meta(ge=1), doc("How many nodes.", example="2")] = 1
+    cpus: Annotated[int, Meta(ge=0), doc("Cores of each node. Absent: whole nodes.", example="8")] = 0
+
+
+class Options(RemoteOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields of `[executors.NAME]` with `kind = "slurm"`."""
+
+    partition: Annotated[str, doc("The partition (queue) of the jobs.", example='"long"')] = ""
+    account: Annotated[str, doc("The account they are charged to.", example='"physics"')] = ""
+    args: Annotated[
+        tuple[str, ...],
+        doc("More arguments of `sbatch`.", expects="a list of strings", example='["--constraint=avx2"]'),
+    ] = ()
+    batch: Annotated[int, Meta(ge=1), doc("How many short tasks share a job, one after the other.", example="50")] = 1
+    alloc: Annotated[
+        bool | AllocTable,
+        doc(
+            "Run all tasks inside one allocation of this size, without a job for each: for many small ones.",
+            expects="true, or a table like `{ nodes = 2 }`",
+            example="{ nodes = 2, cpus = 8 }",
+        ),
+    ] = False
+
+
+def common(options: Options) -> Iterator[str]:
+    """What every job is submitted with."""
+    if options.partition:
+        yield f"--partition={options.partition}"
+    if options.account:
+        yield f"--account={options.account}"
+    yield from options.args
+
+
+def demands(resources: Mapping[str, int]) -> tuple[str, ...]:
+    """What a task asks for: cores, memory in bytes, GPUs, time in seconds."""
+    found = [f"--cpus-per-task={max(resources.get('cpu', 1), 1)}"]
+    if mem := resources.get("mem"):
+        found.append(f"--mem={math.ceil(mem / 1024)}K")
+    if gpu := resources.get("gpu"):
+        found.append(f"--gpus={gpu}")
+    if seconds := resources.get("time"):
+        found.append(f"--time={math.ceil(seconds / 60)}")
+    return tuple(found)
+
+
+def allocation(options: Options) -> Iterator[str]:
+    """What an allocation is asked for with: one task on each node, for whatever is to run there."""
+    size = options.alloc if isinstance(options.alloc, AllocTable) else AllocTable()
+    yield f"--nodes={size.nodes}"
+    yield "--ntasks-per-node=1"
+    yield f"--cpus-per-task={size.cpus}" if size.cpus else "--exclusive"
+    yield from common(options)
