@@ -129,8 +129,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     options.tools = options.tools or (QUICK if options.quick else [peer.name for peer in PEERS])
     options.tasks = sorted(options.tasks or ([1000] if options.quick else [100, 1000, 10_000, 100_000]))
-    options.repeat = options.repeat or (5 if options.quick else 9)
-    options.patience = options.patience or (6 if options.quick else 12)
+    options.repeat = options.repeat or (5 if options.quick else 7)
+    options.patience = options.patience or (6 if options.quick else 8)
     options.work = options.work.absolute()
     usual = options.work / "out" if options.quick else REPOSITORY / "docs" / "benchmarks"
     options.out = (options.out or usual).absolute()
