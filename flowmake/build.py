@@ -16,6 +16,7 @@ from flowmake.shortcut import Invocation
 from flowmake.workspace import RunOptions, Workspace, check
 
 if TYPE_CHECKING:
+    from flowmake.opening import Opened
     from flowmake.views.drawing import Drawing
     from flowmake.views.picture import ClusterBy
 
@@ -172,23 +173,16 @@ def load(
     `params` override parameters by name; `params_file` is a TOML or JSON file of parameters that they override in turn.
     Raises `UsageError` when there is no Flowfile, `FlowfileError` with everything that is wrong in it.
     """
-    from flowmake.core.flowfile import load_flow
+    from flowmake.opening import open_flow
 
-    root, name = os.path.split(wiring.find_flowfile(os.fspath(path) if path is not None else None))
-    state = wiring.open_state(root, name)
-    files = wiring.open_files(root, state)
-    includes = wiring.Includes(root, state, files)
-    flow = load_flow(
-        root,
-        name,
-        files.read,
-        glob=files.glob,
-        run_include=includes.output,
-        environ=os.environ,
-        params={**wiring.read_params(params_file), **(params or {})},
-    )
-    project = Project(flow, _below(root), files.looked_at() if params_file is None else None)
-    project.includes = includes
+    return project_of(open_flow(os.fspath(path) if path is not None else None, params, params_file))
+
+
+def project_of(opened: Opened) -> Project:
+    """A flow that has been read, opened for work."""
+    looked_at = opened.files.looked_at() if opened.is_certain else None
+    project = Project(opened.flow, _below(opened.flow.root), looked_at)
+    project.includes = opened.includes
     return project
 
 

@@ -18,7 +18,6 @@ from flowmake.world.clock import SystemClock
 from flowmake.world.files import DiskFiles
 from flowmake.world.glance import looks_whole
 from flowmake.world.state import StateDir, locate
-from flowmake.world.store import SqliteStore
 
 if TYPE_CHECKING:
     from flowmake.core.events import Event
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from flowmake.world.earlier import Earlier
     from flowmake.world.logs import KeptLogs
     from flowmake.world.signals import Signals
+    from flowmake.world.store import SqliteStore
 
 FLOWFILE = "Flowfile"
 KINDS = {name: f"flowmake.engine.executors.{name}" for name in ("dask", "slurm")}
@@ -135,14 +135,15 @@ def read_params(path: str | None) -> dict[str, Any]:
     """The parameters in a TOML or JSON file; none without a file. Raises `UsageError`."""
     if path is None:
         return {}
+    import json
+
+    import tomli
+
     try:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
         raise UsageError(f"cannot read the parameters in `{path}`: {error.strerror}") from error
-    import json
-
-    import tomli
 
     try:
         found = json.loads(data) if path.endswith(".json") else tomli.loads(data.decode())
@@ -163,6 +164,8 @@ def open_store(state: StateDir, *, read_only: bool, notices: list[str] | None = 
     """`notices` takes up what people should be told about the state."""
     if not read_only and not looks_whole(state.database):
         snapshot.clear(state.path)  # they rest on records that somebody has removed or ruined
+    from flowmake.world.store import SqliteStore
+
     return SqliteStore(state.database, read_only=read_only, notices=notices)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn, cast
 
@@ -46,6 +45,8 @@ class LazyGroup(click.Group):
 
 def _unknown(ctx: click.Context, name: str) -> NoReturn:
     """A task's name where a command belongs is the likeliest slip, so say how to run one."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean `{near[0]}`?" if near else f"to run a task of that name: `flowmake run {name}`"
     raise click.UsageError(f"no such command `{name}`\nhint: {hint}", ctx)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_project
+from flowmake.cli.options import flow_options, json_option, open_flow, open_project
 from flowmake.cli.table import help_of
+from flowmake.core.templates import has_template
 
 if TYPE_CHECKING:
     from flowmake.cli.documents import TaskListed
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
 @flow_options
 @click.pass_context
 def command(ctx: click.Context, tag: str | None, as_json: bool) -> int:
+    opened = open_flow(ctx)
+    flow = opened.flow
+    shown = [d for d in flow.declarations.values() if tag is None or tag in d.tags]
+    graph = None if not as_json and all(map(_is_plain, shown)) else open_project(ctx, opened).graph()
+    if graph is None or not as_json:
+        _print(shown, graph)
+        return 0
     from flowmake.cli import documents
 
-    graph = open_project(ctx).graph()
-    declarations = [d for d in graph.flow.declarations.values() if tag is None or tag in d.tags]
-    tasks = [_listed(declaration, graph) for declaration in declarations]
-    if as_json:
-        documents.write(documents.ListDocument(tasks=tasks, default=list(graph.flow.default)))
-    else:
-        _print(tasks)
+    tasks = [_listed(declaration, graph) for declaration in shown]
+    documents.write(documents.ListDocument(tasks=tasks, default=list(flow.default)))
     return 0
 
 
@@ -38,27 +41,40 @@ def _listed(declaration: Declaration, graph: Graph) -> TaskListed:
     from flowmake.cli.documents import TaskListed
 
     name = declaration.name
-    instances = None if name in graph.fanouts else list(graph.groups.get(name, (name,)))
     return TaskListed(
         task=name,
         description=graph.tasks[name].description,
         tags=list(declaration.tags),
         action=declaration.kind,
         foreach=list(declaration.foreach.keys) if declaration.foreach is not None else [],
-        instances=instances,
+        instances=_instances(name, graph),
         file=declaration.place.file,
     )
 
 
-def _print(tasks: list[TaskListed]) -> None:
+def _instances(name: str, graph: Graph) -> list[str] | None:
+    return None if name in graph.fanouts else list(graph.groups.get(name, (name,)))
+
+
+def _is_plain(declaration: Declaration) -> bool:
+    """All that is shown of it stands in the Flowfile as it is: nobody needs to make a graph of the tasks."""
+    return declaration.foreach is None and not has_template(declaration.description)
+
+
+def _print(declarations: list[Declaration], graph: Graph | None) -> None:
     from flowmake.views.table import Column, print_table
 
     columns = [Column("task", middle=True), Column("tags", spare=1), Column("description")]
-    rows = [[_name(task), ", ".join(task.tags), task.description] for task in tasks]
+    rows = [[_name(d, graph), ", ".join(d.tags), _description(d, graph)] for d in declarations]
     print_table(columns, rows, sys.stdout)
 
 
-def _name(task: TaskListed) -> str:
-    if not task.foreach:
-        return task.task
-    return f"{task.task}@… ({'not known yet' if task.instances is None else len(task.instances)})"
+def _description(declaration: Declaration, graph: Graph | None) -> str:
+    return declaration.description if graph is None else graph.tasks[declaration.name].description
+
+
+def _name(declaration: Declaration, graph: Graph | None) -> str:
+    if declaration.foreach is None or graph is None:
+        return declaration.name
+    instances = _instances(declaration.name, graph)
+    return f"{declaration.name}@… ({'not known yet' if instances is None else len(instances)})"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from flowmake.build import Project
+    from flowmake.opening import Opened
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -196,11 +197,21 @@ def flowfile_given(ctx: click.Context) -> str | None:
     return given
 
 
-def open_project(ctx: click.Context) -> Project:
-    """The project that the options of this command mean. Raises `FlowfileError` or `UsageError`."""
-    from flowmake.build import load
+def open_flow(ctx: click.Context) -> Opened:
+    """The flow that the options of this command mean, which is all that some commands show.
 
-    project = load(flowfile_given(ctx), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
+    Raises `FlowfileError` or `UsageError`.
+    """
+    from flowmake import opening
+
+    return opening.open_flow(flowfile_given(ctx), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
+
+
+def open_project(ctx: click.Context, opened: Opened | None = None) -> Project:
+    """The project that the options of this command mean. Raises like `open_flow`."""
+    from flowmake.build import project_of
+
+    project = project_of(opened or open_flow(ctx))
     ctx.call_on_close(lambda: _tell(project.notices))
     return project
 

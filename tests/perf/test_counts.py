@@ -43,8 +43,11 @@ def test_help_loads_no_command_and_no_parser(project: Project) -> None:
     assert loaded(project, "--help") == SNAPSHOT | {"flowmake.cli", "flowmake.cli.frontpage", "flowmake.cli.table"}
 
 
-def test_listing_tasks_loads_nothing_heavy(project: Project) -> None:
-    assert among(HEAVY - {"sqlite3"}, loaded(chain(project, 3), "list")) == set()
+def test_listing_tasks_looks_at_no_state_and_makes_no_graph(project: Project) -> None:
+    found = loaded(chain(project, 3), "list")
+    assert among({*HEAVY, "difflib", "json", "shutil", "subprocess", "tempfile", "urllib"}, found) <= {"shutil"}
+    judging = {"flowmake.build", "flowmake.cli.documents", "flowmake.core.graph", "flowmake.world.store"}
+    assert found.isdisjoint(judging)
 
 
 def test_a_run_loads_no_view_and_no_command_but_its_own(project: Project) -> None:
