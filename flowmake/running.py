@@ -81,7 +81,10 @@ class Run:
                 for observer in self._observers:
                     observer.close()
             if self._ran:
-                workspace.state.remove_runs(store.prune_runs(workspace.flow.history, self._clock.now()))
+                # In this order: of a run that is recorded, what a crash has left will be removed next time.
+                beyond = store.runs_beyond(workspace.flow.history, self._clock.now())
+                workspace.state.remove_runs(beyond)
+                store.forget_runs(beyond)
             return finished
         finally:
             store.close()

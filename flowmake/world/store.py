@@ -186,17 +186,19 @@ class SqliteStore:
         latest = [*(row for row in reversed(ahead.records) if row[1] == name), *found]
         return [rows.to_record(row) for row in latest[: limit or None]]
 
-    def prune_runs(self, keep: History, now: float) -> list[str]:
-        """Drop the runs beyond these limits; the ids dropped.
-
-        The latest run stays, and those of which a trace or an attempt still speaks.
+    def runs_beyond(self, keep: History, now: float) -> list[str]:
+        """The ids of the runs beyond these limits, but for the latest, and for those of which a trace or an attempt
+        still speaks.
         """
         self._fold()
         found, _ = self._fetch(_STALE_RUNS, keep.runs, now - keep.age, keep.size)
-        ids = [(row[0],) for row in found]
-        if ids:
+        return [row[0] for row in found]
+
+    def forget_runs(self, runs: Iterable[str]) -> None:
+        """Drop what is recorded of these."""
+        if ids := [(run,) for run in runs]:
+            self._fold()
             self._writing.write([("DELETE FROM runs WHERE id = ?", ids), ("DELETE FROM records WHERE run = ?", ids)])
-        return [id for (id,) in ids]
 
     def stat_cache(self, paths: Sequence[str] | None = None) -> StatCache:
         """The digests known from earlier runs, by the state of the file; with `paths`, of those only.

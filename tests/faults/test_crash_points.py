@@ -160,6 +160,17 @@ def garbage(project: Project) -> None:
     project.write(".flowmake/state.db", "no state of ours, surely" * 1000)
 
 
+BRIEF = "[flow]\nhistory = { runs = 1 }\n" + CHAIN
+
+
+def four_runs(project: Project) -> None:
+    """The next one forgets those before."""
+    for number in range(4):
+        project.write("in", str(number))
+        assert project.run(*BUILD, env={"RAN": "/dev/null"}).code == 0
+    longer(project)
+
+
 THREE: dict[str, str] = {"in": "1\n2\n3\n"}
 STORIES = {
     "from nothing": Story(CHAIN, THREE),
@@ -175,6 +186,7 @@ STORIES = {
     "fanned out": Story(FANNED_OUT, THREE),
     "fanned out, again": Story(FANNED_OUT, THREE, longer),
     "listed": Story(LISTED, {**THREE, "header": "h\n", "more.toml": MORE}),
+    "history": Story(BRIEF, THREE, four_runs),
     "clean": Story(CHAIN, THREE, lambda _: None, ("clean",), again=(("clean",), BUILD)),
     "accept": Story(
         CHAIN, THREE, lambda project: project.write("c", "by hand\n"), ("accept", "c"), again=(("accept", "c"),)

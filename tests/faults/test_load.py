@@ -55,7 +55,7 @@ def test_a_chain_fifty_thousand_long(project: Any) -> None:
 
 def test_a_hundred_thousand_tasks_ready_at_once(project: Any) -> None:
     project.flowfile(
-        f'[tasks.t]\nforeach = {{ n = {{ range = [1, {MANY}] }} }}\ninputs = ["in"]\noutputs = ["out/{{{{ n }}}}"]\n'
+        f'[tasks.t]\nforeach = {{ n = {{ range = [0, {MANY}] }} }}\ninputs = ["in"]\noutputs = ["out/{{{{ n }}}}"]\n'
         'exec = ["cp", "in", "out/{{ n }}"]\n'
     )
     project.write("in", "x")

@@ -434,11 +434,14 @@ def test_pruning_keeps_the_latest_runs_and_those_that_made_what_is_there(path: P
         made = trace("old", run) if number == 1 else None
         for task in ("old", "new") if number == 1 else ("new",):
             store.end_task(Attempt(task, "succeeded", run, 1.0), TaskRecord(run, task, "succeeded", 1, 1.0, 1.0), made)
-    assert store.prune_runs(History(runs=2), now=6.0) == ["r0", "r2", "r3"]
+    beyond = store.runs_beyond(History(runs=2), now=6.0)
+    assert beyond == ["r0", "r2", "r3"]
+    assert len(store.runs()) == 6
+    store.forget_runs(beyond)
     assert [run.id for run in store.runs()] == ["r5", "r4", "r1"]
     assert [record.run for record in store.records_of("new")] == ["r5", "r4", "r1"]
     assert store.tasks_of("r2") == []
-    assert store.prune_runs(History(runs=2), now=6.0) == []
+    assert store.runs_beyond(History(runs=2), now=6.0) == []
     store.close()
 
 
@@ -460,7 +463,8 @@ def test_each_limit_of_the_history_drops_the_oldest_runs(path: Path, keep: Histo
     store = SqliteStore(str(path))
     for number in range(6):
         store.end_run(RunRecord(f"r{number}", float(number), size=100))
-    assert store.prune_runs(keep, now=5.0) == dropped
+    assert store.runs_beyond(keep, now=5.0) == dropped
+    store.forget_runs(dropped)
     assert [run.id for run in reversed(store.runs())] == [f"r{n}" for n in range(len(dropped), 6)]
     store.close()
 
