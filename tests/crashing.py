@@ -48,11 +48,15 @@ class Story:
 
 @dataclass(frozen=True)
 class Course:
-    """How a story goes without a crash: its changes of files, the files after each command of `again`, what ran."""
+    """How a story goes without a crash: its changes of files, the files after each command of `again`, what ran.
+
+    `strays` are the folders of runs that are left although nothing tells of them any more.
+    """
 
     changes: list[str]
     files: list[Files]
     ran: Counter[str]
+    strays: set[str]
 
     def points(self, *, thinned: bool) -> list[tuple[int, bool]]:
         """Where to die: the number of a change, and whether half of it is still done, which only writes can be."""
@@ -120,7 +124,7 @@ class Stand:
             done = self._run(*command)
             assert done.code == 0, done.stderr
             files.append(self.files())
-        return Course(changes, files, Counter(self.ran()))
+        return Course(changes, files, Counter(self.ran()), self._strays())
 
     def changes(self) -> list[str]:
         return self.log.read_text().splitlines()
@@ -206,9 +210,10 @@ class Stand:
         for command, expected in zip(self.story.again, self.course.files, strict=True):
             done = self._run(*command)
             assert (done.code, self.files()) == (0, expected), (where, done.stderr)
+        self._rests(where)
         if only_unfinished:
             self._redid_only_the_last(where)
-        self._rests(where)
+            assert self._strays() <= self.course.strays, where
 
     def _redid_only_the_last(self, where: str) -> None:
         """One task at a time runs here, so only the one that was under way may run again, and at once."""
@@ -235,13 +240,12 @@ class Stand:
         assert done.stderr.startswith("nothing to do"), (where, done.stderr)
         assert self.project.read(f"{STATE}/.gitignore") == "*\n", where
         assert self.project.read(f"{STATE}/CACHEDIR.TAG").startswith("Signature: "), where
-        told = {run["run"] for run in json.loads(self._run("history", "--json", "-n", "0").stdout)["runs"]}
-        assert self._run_folders() <= told, where
 
-    def _run_folders(self) -> set[str]:
-        """Those of the runs that have left anything; a crash may leave an empty one."""
+    def _strays(self) -> set[str]:
+        """Folders of runs that the history does not know, and so will never remove; an empty one does not count."""
+        told = {run["run"] for run in json.loads(self._run("history", "--json", "-n", "0").stdout)["runs"]}
         folders = (self.project.root / STATE / "runs").glob("*")
-        return {folder.name for folder in folders if any(path.is_file() for path in folder.rglob("*"))}
+        return {folder.name for folder in folders if any(path.is_file() for path in folder.rglob("*"))} - told
 
 
 def _of(task: str, files: Files) -> Files:

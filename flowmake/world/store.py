@@ -264,6 +264,8 @@ class SqliteStore:
                 return
             key, entries = found
             expected = self._writing.next_key()
+            if not os.path.lexists(self._journal_path):
+                return  # the database was damaged, and it went with it
             if key.id != expected.id or key.generation > expected.generation:
                 raise Damaged("it belongs to another state file")
             if key.generation == expected.generation:

@@ -367,6 +367,27 @@ def test_a_damaged_database_takes_its_journal_along(path: Path) -> None:
     assert len([file for file in path.parent.iterdir() if ".damaged-" in file.name]) == 2
 
 
+@pytest.mark.parametrize("pages", range(1, 14))
+def test_so_does_one_that_is_cut_short(path: Path, tmp_path: Path, pages: int) -> None:
+    """Some show it when they are opened, and some, with a log of SQLite's own, when the journal is compared."""
+    filled(path, ["t"])
+    writer = SqliteStore(str(path))
+    cache = writer.stat_cache()
+    for number in range(1000):
+        cache.put(f"f{number}", hash_entry(str(path)))
+    writer.save_stat_cache(cache)  # so that the log has the first page of the database
+    writer.accept(trace("late"))
+    writer.flush()
+    cut = tmp_path / "cut" / "state.db"
+    shutil.copytree(tmp_path, cut.parent, ignore=shutil.ignore_patterns("cut"))
+    writer.close()
+    os.truncate(cut, pages * 4096)
+    store = SqliteStore(str(cut))
+    assert set(store.traces()) in (set(), {"t", "late"})
+    store.close()
+    assert len(store.notices) == len([file for file in cut.parent.iterdir() if file.suffix.endswith("Z")])
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_narrow_view_knows_what_the_journal_says(path: Path, read_only: bool) -> None:
     filled(path, ["kept", "forgotten", "other"])
