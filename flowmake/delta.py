@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from itertools import chain
 
 from flowmake import __version__, wiring
-from flowmake.build import Project
+from flowmake.build import Project, load
 from flowmake.core.compiled import Compiled
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.evidence import Evidence
+from flowmake.core.model import Flow
 from flowmake.core.plan import Demand
 from flowmake.shortcut import Kept
 from flowmake.workspace import RunOptions, View
@@ -28,9 +29,11 @@ class Outdated(FlowmakeError):
 class Part(Project):
     """The part of a project that the changes since a snapshot can affect. Meant for one run."""
 
-    def __init__(self, kept: Kept, within: dict[str, None]) -> None:
+    def __init__(self, kept: Kept, within: dict[str, None], loaded: Project | None = None) -> None:
+        """`loaded` is the project as it was read once more, where that was necessary."""
         flow = kept.compiled.flow_of(within)
-        super().__init__(flow, looked_at=Looked(flow.root))
+        super().__init__(flow, looked_at=Looked(flow.root) if loaded is None else loaded.looked_at)
+        self.includes = None if loaded is None else loaded.includes
         self.kept = kept
         self._within = within
 
@@ -76,5 +79,19 @@ def affected(found: Found) -> Part | None:
     if parts is None:
         return None
     compiled = Compiled(parts)
-    within = compiled.affected(map(os.fsdecode, found.changed))
-    return None if within is None else Part(Kept(found, compiled), within)
+    changed = set(map(os.fsdecode, found.changed))
+    read_again = changed.intersection(compiled.flow.sources)
+    loaded = _load(compiled.flow) if read_again else None
+    revised = {} if loaded is None else compiled.revise(loaded.flow)
+    if revised is None or (read_again and loaded is None):
+        return None
+    within = compiled.affected(changed - read_again, revised, read_again)
+    return None if within is None else Part(Kept(found, compiled, frozenset(read_again)), within, loaded)
+
+
+def _load(flow: Flow) -> Project | None:
+    """The flow as it is declared now; None if it has anything wrong with it, which the normal path will tell."""
+    try:
+        return load(os.path.join(flow.root, flow.file))
+    except FlowmakeError:
+        return None

@@ -26,6 +26,8 @@ class Kept(Struct, frozen=True):
 
     found: snapshot.Found
     compiled: Compiled
+    read_again: frozenset[str] = frozenset()
+    """Files of which it is known what their change means: they were read once more."""
 
 
 class Invocation(Struct, frozen=True):
@@ -186,12 +188,22 @@ def _patch(kept: Kept, sight: Sight, looked: Looked, ran: Collection[str]) -> bo
     found, compiled = kept.found, kept.compiled
     states = {os.fsencode(path): figures for path, figures in looked.files.items()}
     patch = Patch(states, {os.fsencode(path) for path in looked.absent}, set(found.changed))
-    concerned = compiled.affected(map(os.fsdecode, patch.differing(found)))
+    differing = {os.fsdecode(path) for path in patch.differing(found)} - kept.read_again
+    concerned = compiled.affected(differing)
     within = sight.demand.within or {}
     if concerned is None or not concerned.keys() <= within.keys():
         return False
     evidence = sight.view.evidence
     traces = [trace for name in ran if (trace := evidence.trace(name)) is not None]
     still_holds = looked.decisive <= compiled.decisive and all(map(compiled.has_known, traces))
-    patch.write(found, found.seal if still_holds else "")
+    patch.write(found, _seal(kept) if still_holds else "")
     return True
+
+
+def _seal(kept: Kept) -> str:
+    """That of the compiled graph, which is written again where it has taken something over."""
+    if not kept.read_again:
+        return kept.found.seal
+    from flowmake.world import sections
+
+    return sections.write(kept.found.path + snapshot.GRAPH, kept.compiled.revised(), __version__)

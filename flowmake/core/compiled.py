@@ -6,11 +6,13 @@ Which tasks were judged by a path is found in one sorted text of all paths, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 from typing import Any, Generic, TypeVar
 
 import msgspec
+import xxhash
 from msgspec import Struct, structs
 
 from flowmake.core.graph import Graph, Tables
@@ -70,15 +72,20 @@ class Compiled:
         self._places: dict[str, int] | None = None
         self._asked = 0
         self._number_of: dict[str, int] | None = None
+        self._revised: dict[str, Task] = {}
 
     # -- what a change can affect ------------------------------------------------------------------------------
 
-    def affected(self, changed: Iterable[str]) -> dict[str, None] | None:
-        """The names that a change of these paths can concern, upstream first; None if that might be any.
+    def affected(
+        self, changed: Iterable[str], tasks: Iterable[str] = (), read_again: Iterable[str] = ()
+    ) -> dict[str, None] | None:
+        """The names that a change of these paths and `tasks` can concern, upstream first; None if that might be any.
 
-        Paths are relative to the root, or absolute.
+        Paths are relative to the root, or absolute. Of those in `read_again` it is known already what they mean, but
+        for the tasks that have them as inputs.
         """
-        found: set[int] = set()
+        found = {self._numbers_of()[name] for name in tasks}
+        found.update(*map(self._owners_near, read_again))
         for path in changed:
             owners = None if path in self.decisive else self._owners_near(self._below_root(path))
             if not owners:
@@ -91,6 +98,37 @@ class Compiled:
 
     def _below_root(self, path: str) -> str:
         return "." if path == self.flow.root else path.removeprefix(self.flow.root.rstrip("/") + "/")
+
+    def revise(self, flow: Flow) -> dict[str, Task] | None:
+        """Take over the declarations of a flow, where they differ in nothing but commands; the tasks that differ.
+
+        None, and nothing is taken over, where anything else may differ, or a command has something wrong with it.
+        """
+        from flowmake.core.wellformed import template_problems
+
+        told = msgspec.msgpack.decode(self._sections["declared"], type=dict[str, bytes])
+        if flow_text(flow) != self._sections["flow"] or list(told) != list(flow.declarations):
+            return None
+        changed = [new for name, new in flow.declarations.items() if declared_digest(new) != told[name]]
+        known = self._numbers_of()
+        for new in changed:
+            if new.name not in known or not _is_same_but_for_command(self._task(new.name).declared, new):
+                return None
+        if any(map(template_problems, changed)):
+            return None
+        self._revised = {new.name: structs.replace(self._task(new.name), declared=new) for new in changed}
+        return self._revised
+
+    def revised(self) -> dict[str, bytes | memoryview]:
+        """The sections with what was taken over."""
+        if not self._revised:
+            return dict(self._sections)
+        told = msgspec.msgpack.decode(self._sections["declared"], type=dict[str, bytes])
+        blocks = self._declarations.blocks()
+        for name, task in self._revised.items():
+            told[name] = declared_digest(task.declared)
+            blocks[self._entry(name).declared] = encoded(task.declared)
+        return {**self._sections, "declared": encoded(told), **packed("declaration", blocks)}
 
     def has_known(self, trace: Trace) -> bool:
         """Is all that this trace speaks of known to concern its task, and nothing else beside it?"""
@@ -165,6 +203,8 @@ class Compiled:
         return None if members is None else self._named(members)
 
     def _task(self, name: str) -> Task:
+        if name in self._revised:
+            return self._revised[name]
         entry = self._entry(name)
         return Task(
             name,
@@ -189,6 +229,10 @@ class _Blocks(Generic[Item]):
         self._begins = memoryview(sections[f"{name} begins"]).cast("I")
         self._decode = decode
         self._known: dict[int, Item] = {}
+
+    def blocks(self) -> list[bytes | memoryview]:
+        """All of them, as they are."""
+        return [self._data[begin:end] for begin, end in pairwise(self._begins)]
 
     def __getitem__(self, number: int) -> Item:
         if number not in self._known:
@@ -226,3 +270,34 @@ def _texts(joined: bytes | memoryview) -> list[str]:
 
 def _numbers(data: memoryview) -> tuple[int, ...]:
     return tuple(data.cast("I"))
+
+
+# -- as it is written ------------------------------------------------------------------------------------------
+
+
+def encoded(value: Any) -> bytes:
+    """Raises `TypeError` or `UnicodeEncodeError` for what has no such form."""
+    return msgspec.msgpack.encode(value)
+
+
+def packed(name: str, items: Sequence[bytes | memoryview]) -> dict[str, bytes]:
+    """Blocks of bytes one after the other, and where each begins."""
+    begins = array("I", accumulate(map(len, items), initial=0))
+    return {name: b"".join(items), f"{name} begins": begins.tobytes()}
+
+
+def flow_text(flow: Flow) -> bytes:
+    """All of a flow but its declarations."""
+    return encoded(structs.replace(flow, declarations={}))
+
+
+def declared_digest(declaration: Declaration) -> bytes:
+    """The digest of all that is declared, places included."""
+    return xxhash.xxh3_128_digest(encoded(declaration))
+
+
+def _is_same_but_for_command(old: Declaration, new: Declaration) -> bool:
+    """Does nothing else than a task's command differ, which only its own recipe depends on?"""
+    if new.foreach is not None or new.kind not in ("run", "exec"):
+        return False
+    return structs.replace(new, action=old.action) == old

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any
 
-import msgspec
-from msgspec import structs
-
-from flowmake.core.compiled import Entry, Question
+from flowmake.core.compiled import Entry, Question, declared_digest, encoded, flow_text, packed
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Declaration
@@ -30,13 +27,14 @@ def flatten(
     numbers = {name: number for number, name in enumerate(names)}
     declarations: dict[int, tuple[int, Declaration]] = {}
     try:
-        entries = [_encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in names]
-        texts = [_encoded(declared) for _, declared in declarations.values()]
+        entries = [encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in names]
+        texts = [encoded(declared) for _, declared in declarations.values()]
         makers = graph.outputs
         sections = {
-            "flow": _encoded(structs.replace(graph.flow, declarations={})),
-            "question": _encoded(question),
-            "makers": _encoded((makers.files, makers.directories, makers.globs)),
+            "flow": flow_text(graph.flow),
+            "question": encoded(question),
+            "declared": encoded({d.name: declared_digest(d) for d in graph.flow.declarations.values()}),
+            "makers": encoded((makers.files, makers.directories, makers.globs)),
         }
         down = _downstream(graph, names, numbers)
     except (TypeError, UnicodeEncodeError, KeyError):  # a date, a name that is no text, a task beyond the question
@@ -48,10 +46,10 @@ def flatten(
         "names": _joined(names),
         "decisive": _joined(sorted({*decisive})),
         "paths": _joined(paths),
-        **_packed("entry", entries),
-        **_packed("declaration", texts),
-        **_packed("down", [array("I", one).tobytes() for one in down]),
-        **_packed("owner", [array("I", sorted(owners[path])).tobytes() for path in paths]),
+        **packed("entry", entries),
+        **packed("declaration", texts),
+        **packed("down", [array("I", one).tobytes() for one in down]),
+        **packed("owner", [array("I", sorted(owners[path])).tobytes() for path in paths]),
     }
 
 
@@ -109,18 +107,8 @@ def _entry(
     )
 
 
-def _encoded(value: Any) -> bytes:
-    return msgspec.msgpack.encode(value)
-
-
 def _joined(texts: Iterable[str]) -> bytes:
     return "\0".join(["", *texts, ""]).encode("utf-8", "surrogateescape")
-
-
-def _packed(name: str, items: Sequence[bytes]) -> dict[str, bytes]:
-    """Blocks of bytes one after the other, and where each begins."""
-    begins = array("I", accumulate(map(len, items), initial=0))
-    return {name: b"".join(items), f"{name} begins": begins.tobytes()}
 
 
 def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) -> list[list[int]]:

@@ -11,7 +11,7 @@ from flowmake.world import snapshot
 MAGIC = b"flowmake sections 1\n"
 
 
-def write(path: str, sections: Mapping[str, bytes], version: str) -> str:
+def write(path: str, sections: Mapping[str, bytes | memoryview], version: str) -> str:
     """Write them; the seal that tells this file from any other. Raises `OSError`."""
     body = b"".join(sections.values())
     lengths = {name: len(data) for name, data in sections.items()}

@@ -18,7 +18,7 @@ from flowmake.shortcut import Invocation
 from flowmake.world import sections
 from tests.answers import part_of, run
 from tests.conftest import COMMAND, Project, Result
-from tests.edits import EDITS, EVERYTHING, FILES, UNLOADABLE, remove, unseen, write
+from tests.edits import EDITS, EVERYTHING, FILES, UNLOADABLE, change, remove, unseen, write
 
 ENTRY = """
 import sys
@@ -44,6 +44,7 @@ BY_PARTS = {
     "discovered header",
     "target of a link",
     "link to another target",
+    "command",
 }
 """Edits of which it is known what they can affect."""
 
@@ -124,7 +125,7 @@ def outcome(project: Project, done: Result) -> dict[str, Any]:
 
 
 def timeless(text: str) -> str:
-    return re.sub(r"\d+(\.\d+)? ?m?s\b|\d{8}T\d{6}Z", "TIME", text)
+    return re.sub(r"\d+(\.\d+)? ?m?s\b|\d{8}T\d{6}Z|\d{8}-\d{6}-[0-9a-f]{4}", "TIME", text)
 
 
 def both(built: Project, edit: Callable[[Path], object]) -> tuple[dict[str, Any], dict[str, Any], bool]:
@@ -210,6 +211,62 @@ def test_a_depfile_that_names_other_files_ends_the_compiled_graph(built: Project
     found, by_parts = again(built)
     assert not by_parts
     assert found.stderr.endswith(": 1 succeeded, 6 fresh\n")
+
+
+# -- one line of the Flowfile ----------------------------------------------------------------------------------
+
+
+def test_a_changed_command_is_known_from_then_on(built: Project) -> None:
+    change("Flowfile", "cat in > out/copy", "tac in > out/copy")(built.root)
+    done, by_parts = again(built)
+    assert (done.code, by_parts) == (0, True)
+    assert done.stderr.endswith(": 1 succeeded, 6 fresh\n")
+    settle(built)
+    built.write("in", "1\n2\n")
+    done, by_parts = again(built)
+    assert (done.code, by_parts) == (0, True)
+    assert built.read("out/copy") == "2\n1\nhello\n"
+
+
+def test_a_flowfile_that_is_an_input_counts_as_one(project: Project) -> None:
+    project.flowfile("""
+        [tasks.one]
+        outputs = ["one"]
+        run = "echo 1 > one"
+        [tasks.count]
+        inputs = ["Flowfile"]
+        outputs = ["count"]
+        run = "grep -c run Flowfile > count"
+    """)
+    settle(project)
+    change("Flowfile", "echo 1 >", "echo 2 >")(project.root)
+    done, by_parts = again(project)
+    assert (done.code, by_parts) == (0, True)
+    assert done.stderr.endswith(": 2 succeeded\n")
+
+
+DECLARED = {
+    "an input": ('inputs = ["in"]', 'inputs = ["in", "other"]'),
+    "an output": ('outputs = ["out/made"]', 'outputs = ["out/made", "out/more"]'),
+    "another task": ("[tasks.copy]", '[tasks.new]\ninputs = ["in"]\nrun = "true"\n[tasks.copy]'),
+    "a task less": ('default = ["copy", "join", ', 'default = ["join", '),
+    "a name": ("traced", "tracked"),
+    "a fan-out's command": ("cp {{ inputs }} {{ outputs }}", "cat {{ inputs }} > {{ outputs }}"),
+    "a variable": ("[params]", '[env]\nA = "1"\n[params]'),
+    "a parameter": ('word = "hello"', 'word = "bye"'),
+    "the shell": ('shell = ["sh", "-c"]', 'shell = ["sh", "-ec"]'),
+    "what is tracked": ('track_env = ["MODE"]', 'track_env = ["MODE", "HOME"]'),
+    "a template": ("{{ params.word }}", "{{ params.none }}"),
+    "a broken template": ("{{ params.word }}", "{{ params.word"),
+    "broken TOML": ("[tasks.copy]", "[tasks.copy"),
+}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_whatever_else_is_declared_anew_comes_out_as_by_the_normal_path(built: Project, name: str) -> None:
+    found, expected, by_parts = both(built, change("Flowfile", *DECLARED[name]))
+    assert found == expected
+    assert not by_parts
 
 
 # -- a compiled graph that is none -----------------------------------------------------------------------------
