@@ -46,6 +46,17 @@ def test_judging_everything_costs_few_calls_for_each_file(sizes: list[Project]) 
     assert (many - few).total() <= 4 * 400
 
 
+def test_a_file_that_has_not_changed_is_not_read_again(sizes: list[Project]) -> None:
+    """Not even opened; and one that has changed is opened once."""
+    few, many = (calls(one, "run", "-q", "-v") for one in sizes)
+    assert (many - few)["openat"] <= 4
+    before = calls(sizes[1], "status")
+    for number in range(100):
+        path = sizes[1].root / "src" / str(number)
+        path.write_text(path.read_text())
+    assert (calls(sizes[1], "status") - before)["openat"] == 100
+
+
 def test_a_built_task_costs_few_calls_of_our_own(project: Project) -> None:
     """Those of the commands themselves are not counted; all that is asked of the kernel for each task is."""
     few, many = (own_calls(chained(project, count), "run", "-q", "-j", "2") for count in (50, 150))
