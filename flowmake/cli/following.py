@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from time import monotonic, sleep
@@ -79,11 +78,13 @@ class Followed:
 
     def _open(self, name: str) -> None:
         path = self._project.state.log(self._run, name)
-        if os.path.exists(path):
-            self._seen.add(name)
+        try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115 closed in `_end`, or at the end of all
-            prefix = f"{name} | " if self._prefix else ""
-            self._logs[name] = (file, Printer(file, self._project.secrets().as_bytes(), prefix))
+        except FileNotFoundError:  # not there yet; or it had printed nothing, and its file went to another task
+            return
+        self._seen.add(name)
+        prefix = f"{name} | " if self._prefix else ""
+        self._logs[name] = (file, Printer(file, self._project.secrets().as_bytes(), prefix))
 
     def _end(self, name: str) -> None:
         file, printer = self._logs.pop(name)

@@ -97,7 +97,10 @@ def _open(project: Project, log: Log) -> Iterator[Printer]:
     from flowmake.core.errors import StateError
 
     try:
-        file = open(log.path if os.path.exists(log.path) else os.devnull, "rb", buffering=0)  # noqa: SIM115
+        try:
+            file = open(log.path, "rb", buffering=0)  # noqa: SIM115 closed below
+        except FileNotFoundError:
+            file = open(os.devnull, "rb", buffering=0)  # noqa: SIM115 likewise
     except OSError as error:
         raise StateError(f"cannot read the log `{log.path}`: {error.strerror}") from error
     with file:

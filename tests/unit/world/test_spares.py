@@ -29,7 +29,41 @@ def given(old: Path) -> bool:
     return new.exists() and new.stat().st_ino == number
 
 
+WATCHED = """
+import os, sys, threading
+from pathlib import Path
+from flowmake.world.spares import Spares
+
+places, over = [Path(sys.argv[1]) / name for name in ("one", "two")], threading.Event()
+
+def look():
+    while not over.is_set():
+        for place in places:
+            try:
+                place.open().close()
+            except FileNotFoundError:
+                continue
+
+places[0].touch()
+threads = [threading.Thread(target=look) for _ in range(3)]
+for thread in threads:
+    thread.start()
+spares, count = Spares(), 0
+for _ in range(5000):
+    old, new = places if places[0].exists() else reversed(places)
+    spares.add(str(old))
+    spares.give(str(new))
+    count += new.exists()
+over.set()
+print(count > 0)
+"""
+
 if sys.platform == "linux":
+
+    def test_who_opens_the_file_at_that_moment_does_no_harm(tmp_path: Path) -> None:
+        """The kernel sends the holder of a lease a signal then."""
+        done = subprocess.run([sys.executable, "-c", WATCHED, tmp_path], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
     def test_an_empty_file_is_handed_on(old: Path) -> None:
         assert given(old)
