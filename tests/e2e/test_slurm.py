@@ -1,0 +1,119 @@
+"""Tasks as Slurm jobs, on a real one: what a job is asked for, what shares one, what a person sees meanwhile."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.slurm import Cluster
+
+COUNT = """
+[tasks.t]
+foreach = { n = { range = [0, 6] } }
+outputs = ["out/{{ n }}"]
+run = "echo $SLURM_JOB_ID $SLURMD_NODENAME > {{ outputs }}"
+executor = "slurm"
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_jobs_left(cluster: Cluster) -> Iterator[None]:
+    yield
+    assert cluster.jobs() == []
+
+
+def written(project: Any) -> list[list[str]]:
+    return [path.read_text().split() for path in sorted((project.root / "out").iterdir())]
+
+
+def test_a_job_asks_for_what_the_task_needs(project: Any, cluster: Cluster) -> None:
+    project.flowfile(
+        """
+        [executors.big]
+        kind = "slurm"
+        partition = "main"
+        args = ["--nice=7"]
+        [tasks.t]
+        run = "scontrol show job -o $SLURM_JOB_ID"
+        resources = { cpu = 2, mem = "100M", time = "90s" }
+        executor = "big"
+        """
+    )
+    assert project.run("run", env=cluster.env).code == 0
+    said = project.run("log", "t", env=cluster.env).stdout
+    assert re.search(r" JobName=flowmake/[0-9a-f]{8}/[\w-]+/t ", said)
+    for asked in ("Partition=main", "CPUs/Task=2", "MinMemoryNode=100M", "TimeLimit=00:02:00", "Nice=7", "Requeue=0"):
+        assert asked in said
+
+
+@pytest.mark.parametrize(("options", "jobs"), [("", 6), ("batch = 3", 2), ("batch = 4", 2), ("alloc = true", 1)])
+def test_how_many_jobs_there_are(project: Any, cluster: Cluster, options: str, jobs: int) -> None:
+    project.flowfile(f'[executors.slurm]\nkind = "slurm"\n{options}\n{COUNT}')
+    done = project.run("run", env=cluster.env)
+    assert done.code == 0, done.stderr
+    assert len({job for job, _ in written(project)}) == jobs
+
+
+def test_an_allocation_uses_all_its_nodes(project: Any, cluster: Cluster) -> None:
+    both = "[ $(sort -u nodes | wc -l) = 2 ]"
+    meet = f"echo $SLURMD_NODENAME >> nodes; for i in $(seq 500); do {both} && exit 0; sleep 0.02; done; exit 1"
+    project.flowfile(
+        f"""
+        [executors.slurm]
+        kind = "slurm"
+        alloc = {{ nodes = 2, cpus = 1 }}
+        [tasks.t]
+        foreach = {{ n = [1, 2] }}
+        run = "{meet}"
+        executor = "slurm"
+        """
+    )
+    done = project.run("run", env=cluster.env)
+    assert done.code == 0, done.stderr
+
+
+def test_what_is_cheap_stays_here(project: Any, cluster: Cluster) -> None:
+    project.flowfile(
+        COUNT
+        + """
+        [tasks.sum]
+        needs = ["t"]
+        outputs = ["sum"]
+        run = "echo ${SLURM_JOB_ID:-here} > {{ outputs }}"
+        executor = "local"
+        """
+    )
+    assert project.run("run", "--executor", "slurm", env=cluster.env).code == 0
+    assert project.read("sum") == "here\n"
+    assert all(len(words) == 2 for words in written(project))
+
+
+def test_a_log_is_followed_while_the_job_runs(project: Any, cluster: Cluster) -> None:
+    project.flowfile('[tasks.t]\nrun = "echo first; read line < gate; echo $line"\nexecutor = "slurm"\n')
+    with project.gate() as gate, project.start("run", env=cluster.env) as process:
+        cluster.until(lambda: list(project.root.glob(".flowmake/runs/*/logs/*")), "the log")
+        with project.start("log", "-f", "t", env=cluster.env) as follower:
+            assert follower.stdout.readline() == b"first\n"
+            gate.write(b"second\n")
+            assert follower.stdout.readline() == b"second\n"
+            assert follower.wait(30) == 0
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_where_there_is_no_slurm(project: Any, tmp_path: Path) -> None:
+    project.flowfile(COUNT)
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "bash").symlink_to(str(shutil.which("bash")))
+    done = project.run("run", env={"PATH": str(bare)})
+    assert (done.code, done.stderr) == (
+        2,
+        "error: executor `slurm`: `sbatch`, `squeue`, `scancel`, `scontrol` not found\n"
+        "hint: is this a machine that submits jobs?\n",
+    )
