@@ -22,6 +22,8 @@ from flowmake.core.producers import Producers, folders_of
 _Makers = tuple[dict[str, str], dict[str, str], dict[str, str]]
 Sections = Mapping[str, bytes | memoryview]
 Item = TypeVar("Item")
+UNWRITABLE = (OverflowError, UnicodeEncodeError)
+"""Raised for numbers of more than 64 bits, and for names that are no text."""
 _MANY = 50
 """Look-ups of paths from which on an index of all of them pays."""
 
@@ -107,9 +109,12 @@ class Compiled:
         from flowmake.core.wellformed import template_problems
 
         told = msgspec.msgpack.decode(self._sections["declared"], type=dict[str, bytes])
-        if flow_text(flow) != self._sections["flow"] or list(told) != list(flow.declarations):
+        try:
+            if flow_text(flow) != self._sections["flow"] or list(told) != list(flow.declarations):
+                return None
+            changed = [new for name, new in flow.declarations.items() if declared_digest(new) != told[name]]
+        except UNWRITABLE:
             return None
-        changed = [new for name, new in flow.declarations.items() if declared_digest(new) != told[name]]
         known = self._numbers_of()
         for new in changed:
             if new.name not in known or not _is_same_but_for_command(self._task(new.name).declared, new):
@@ -276,7 +281,7 @@ def _numbers(data: memoryview) -> tuple[int, ...]:
 
 
 def encoded(value: Any) -> bytes:
-    """Raises `TypeError` or `UnicodeEncodeError` for what has no such form."""
+    """Raises one of `UNWRITABLE` for what has no such form."""
     return msgspec.msgpack.encode(value)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any
 
-from flowmake.core.compiled import Entry, Question, declared_digest, encoded, flow_text, packed
+from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text, packed
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Declaration
@@ -37,7 +36,7 @@ def flatten(
             "makers": encoded((makers.files, makers.directories, makers.globs)),
         }
         down = _downstream(graph, names, numbers)
-    except (TypeError, UnicodeEncodeError, KeyError):  # a date, a name that is no text, a task beyond the question
+    except (*UNWRITABLE, KeyError):  # a task beyond the question
         return None
     owners = _owners(evidence, names)
     paths = sorted(owners)
@@ -59,18 +58,7 @@ def _is_plain(graph: Graph) -> bool:
     if graph.fanouts or flow.given or flow.dotenv or flow.secrets or flow.executors:
         return False
     outputs = chain.from_iterable(declaration.outputs for declaration in flow.declarations.values())
-    return not any(output.temp for output in outputs) and _survives(flow.params)
-
-
-def _survives(value: Any) -> bool:
-    """Whether a value is the same once it was written down and read again; a date would come back as a text."""
-    match value:
-        case dict():
-            return all(map(_survives, value.values()))
-        case list() | tuple():
-            return all(map(_survives, value))
-        case _:
-            return value is None or value.__class__ in (str, int, float, bool)
+    return not any(output.temp for output in outputs)
 
 
 def _entry(
@@ -84,8 +72,6 @@ def _entry(
     task, trace = graph.tasks[name], evidence.trace(name)
     declared = task.declared
     number, _ = declarations.setdefault(id(declared), (len(declarations), declared))
-    if not (_survives(task.keys) and _survives(declared.args)):
-        raise TypeError("a value that would not come back as it is")
     kinds = {entry.kind for entry in task.inputs}
     return Entry(
         number,
