@@ -5,7 +5,8 @@ class Details {
   constructor(closed) {
     this.closed = closed;
     this.panel = byId("details");
-    /** Finds what had the focus before; the element itself may have been drawn anew. */
+    /** What had the focus before, and how to find it if it has been drawn anew. @type {Element | null} */
+    this.before = null;
     this.back = "";
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this.panel.hidden) this.close();
@@ -16,13 +17,17 @@ class Details {
     this.panel.hidden = true;
     document.body.classList.remove("with-details");
     this.closed();
-    const back = /** @type {HTMLElement | null} */ (this.back ? document.querySelector(this.back) : null);
+    const anew = this.back ? document.querySelector(this.back) : null;
+    const back = /** @type {HTMLElement | null} */ (this.before?.isConnected ? this.before : anew);
     back?.focus({ preventScroll: true });
   }
 
   /** @param {string} title @param {(Node | string)[]} parts */
   open(title, parts) {
-    if (this.panel.hidden) this.back = selectorOf(document.activeElement);
+    if (this.panel.hidden) {
+      this.before = document.activeElement;
+      this.back = selectorOf(this.before);
+    }
     const button = html("button", { type: "button", "aria-label": "Close" }, "✕");
     button.addEventListener("click", () => this.close());
     this.panel.replaceChildren(html("div", { class: "bar" }, html("h2", { id: "details-title" }, title), button), ...parts);
