@@ -33,13 +33,13 @@ class Kept(Struct, frozen=True):
 class Invocation(Struct, frozen=True):
     """A way of calling flowmake that may be answered from a snapshot: its key, and what to say of N fresh tasks.
 
-    `asked` is what whoever called wants to find again beside a compiled graph. `kept` is what this run goes by
-    instead of looking at everything.
+    `asked` is what whoever called wants to find again beside a compiled graph; None if it cannot be written down.
+    `kept` is what this run goes by instead of looking at everything.
     """
 
     key: bytes
     message: Callable[[int], str]
-    asked: bytes = b""
+    asked: bytes | None = b""
     kept: Kept | None = None
 
 
@@ -143,6 +143,8 @@ def _write(workspace: Workspace, invocation: Invocation, sight: Sight, looked: L
 
 def _compile(path: str, invocation: Invocation, sight: Sight, looked: Looked) -> str:
     """Write the compiled graph beside its snapshot; its seal, empty where there is none."""
+    if invocation.asked is None:
+        return ""
     from flowmake.core.flattening import flatten
     from flowmake.world import sections
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What a command line was taken to mean."""
+    """What a command line was taken to mean, and the folder that it entered."""
 
     options: RunOptions
     wishes: Wishes
+    folder: str
 
-    def as_bytes(self) -> bytes:
-        """For `again`."""
-        return msgspec.msgpack.encode(self)
+    def as_bytes(self) -> bytes | None:
+        """For `again`; None where there is something in it that is no text."""
+        try:
+            return msgspec.msgpack.encode(self)
+        except UnicodeEncodeError:
+            return None
 
 
 def carry_out(project: Project, targets: Sequence[str], asked: Asked, invocation: Invocation | None) -> int:
@@ -54,9 +59,12 @@ def again(found: Found) -> int | None:
     compiled = part.kept.compiled
     asked = msgspec.msgpack.decode(compiled.question.asked, type=Asked)
     invocation = Invocation(found.header[0], lambda total: found.message, kept=part.kept)
+    here = os.getcwd()
+    os.chdir(asked.folder)
     try:
         return carry_out(part, compiled.question.targets, asked, invocation)
     except Outdated as why:
+        os.chdir(here)
         if why.message:
             _note(f"warning: {why.message}")
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -110,7 +111,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> in
     project = open_project(ctx)
     if given["dry_run"]:
         return _preview(project, targets, options, verbose=given["verbose"])
-    asked = Asked(options, Wishes(**{name: given[name] for name in Wishes.__struct_fields__}))
+    asked = Asked(options, Wishes(**{name: given[name] for name in Wishes.__struct_fields__}), os.getcwd())
     return carry_out(project, targets, asked, _invocation(ctx, asked))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -76,10 +77,10 @@ def copy(project: Project, root: Path) -> Project:
     return made
 
 
-def settle(project: Project) -> None:
+def settle(project: Project, *args: str) -> None:
     """Run until there is a snapshot with a compiled graph, which takes another run where files have changed lately."""
     for _ in range(20):
-        assert project.run("run").code == 0
+        assert project.run("run", *args).code == 0
         if graphs(project) and len(kept(project)) == 2:
             return
     raise AssertionError("no snapshot has been written")
@@ -211,6 +212,39 @@ def test_a_depfile_that_names_other_files_ends_the_compiled_graph(built: Project
     found, by_parts = again(built)
     assert not by_parts
     assert found.stderr.endswith(": 1 succeeded, 6 fresh\n")
+
+
+def test_a_comment_changes_nothing(built: Project) -> None:
+    built.flowfile(EVERYTHING + "# a comment\n")
+    assert again(built) == (Result(0, "", "nothing to do: all 7 tasks are fresh\n"), True)
+
+
+def test_logs_are_named_as_from_the_folder_entered(project: Project) -> None:
+    project.write("in", "good")
+    project.write("below/file", "")
+    project.flowfile('[tasks.check]\ninputs = ["in"]\noutputs = ["out"]\nrun = "grep good in > out"')
+    settle(project, "-C", "below")
+    project.write("in", "bad")
+    done, by_parts = again(project, "-C", "below")
+    assert (done.code, by_parts) == (1, True)
+    for path in graphs(project):
+        path.unlink()
+    normally, by_parts = again(project, "-C", "below")
+    assert not by_parts
+    assert timeless(normally.stderr) == timeless(done.stderr)
+    assert "    log: " in done.stderr
+
+
+def test_a_folder_whose_name_is_no_text_goes_the_normal_way(tmp_path: Path) -> None:
+    project = Project(tmp_path / os.fsdecode(b"caf\xe9"), tmp_path)
+    project.write("in", "in")
+    project.flowfile('[tasks.copy]\ninputs = ["in"]\noutputs = ["out"]\nrun = "cp in out"')
+    assert project.run("run").code == 0
+    project.write("in", "new")
+    done, by_parts = again(project)
+    assert (done.code, by_parts) == (0, False)
+    assert project.read("out") == "new"
+    assert graphs(project) == []
 
 
 # -- one line of the Flowfile ----------------------------------------------------------------------------------
