@@ -11,9 +11,11 @@ import threading
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from flowmake.world.clock import SystemClock
 from tests.processes import LIMIT, kill, wait_gone
 
 
@@ -22,7 +24,7 @@ class Process:
 
     def __init__(self, *argv: str, env: Mapping[str, str], ready: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli." + argv[0], *argv[1:]],
+            [sys.executable, "-P", "-m", "distributed.cli." + argv[0], *argv[1:]],
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -67,7 +69,14 @@ class Process:
 class Dask:
     """A scheduler and its workers, which have no nannies: what is killed stays dead. Ends with its `with`."""
 
-    def __init__(self, folder: Path, workers: int = 2, threads: int = 1, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workers: int = 2,
+        threads: int = 1,
+        env: Mapping[str, str] = MappingProxyType({}),
+        **settings: str,
+    ) -> None:
         if find_spec("distributed") is None:
             pytest.fail("the tests need Dask: pip install -e '.[dev]'")
         self._threads = threads
@@ -76,6 +85,7 @@ class Dask:
             "DASK_TEMPORARY_DIRECTORY": str(folder),
             "PYTHONWARNINGS": "ignore",
             **{f"DASK_{name.upper()}": value for name, value in settings.items()},
+            **env,
         }
         self.workers: list[Process] = []
         self.scheduler = self._start_scheduler("0")
@@ -88,6 +98,14 @@ class Dask:
     def _start_scheduler(self, port: str) -> Process:
         argv = ("dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-show")
         return Process(*argv, env=self._env, ready=r"Scheduler at: +(tcp://\S+)")
+
+    def wait_for_log(self, text: str) -> None:
+        """Until the scheduler has said that."""
+        clock = SystemClock()
+        limit = clock.monotonic() + LIMIT
+        while not any(text in line for line in self.scheduler.log):
+            assert clock.monotonic() < limit, self.scheduler.log
+            clock.wait((), 0.02)
 
     def restart_scheduler(self) -> None:
         """Another one at the same address, which knows nothing of the first."""

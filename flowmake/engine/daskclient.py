@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import dask
 import distributed
 from distributed import Client, Future
+from distributed.versions import VersionMismatchWarning
 from msgspec import Struct
 
 from flowmake import __version__
@@ -102,9 +104,11 @@ class DaskClient:
 
     async def _open(self, timeout: float) -> set[str]:
         try:
-            self._client = await Client(
-                self._address, asynchronous=True, timeout=timeout, set_as_default=False, name="flowmake"
-            )
+            with warnings.catch_warnings():  # whoever asked for the connection waits for it
+                warnings.simplefilter("ignore", VersionMismatchWarning)  # that is said in other words below
+                self._client = await Client(
+                    self._address, asynchronous=True, timeout=timeout, set_as_default=False, name="flowmake"
+                )
         except (OSError, TimeoutError) as error:
             hint = "is it running, and is this its address?"
             raise UsageError(f"no Dask scheduler answers at `{self._address}` within {timeout:g} s", hint) from error
@@ -119,23 +123,23 @@ class DaskClient:
         except UsageError:
             await self._client.close(timeout=FAREWELL)
             raise
+        self._subscribe()
         return {name for names in counted.values() for name in names}
 
     async def _check_versions(self) -> None:
         """Raises `UsageError` where others run something else than we do."""
         versions = await self._client.get_versions(packages=["flowmake"])
-        self._compare("the scheduler", versions["scheduler"], {"distributed": distributed.__version__})
-        ours = {"distributed": distributed.__version__, "flowmake": __version__}
+        ours = versions["client"]["packages"]
+        self._compare("the scheduler", versions["scheduler"]["packages"], ours, ["distributed"])
         for address, found in versions["workers"].items():
-            self._compare(f"the worker at `{address}`", found, ours)
+            self._compare(f"the worker at `{address}`", found["packages"], ours, ["distributed", "flowmake"])
 
-    def _compare(self, who: str, found: dict[str, Any], ours: dict[str, str]) -> None:
-        for package, version in ours.items():
-            theirs = found["packages"].get(package)
-            if theirs != version:
-                runs = f"has {package} {theirs}" if theirs else f"cannot import {package}"
+    def _compare(self, who: str, theirs: dict[str, str], ours: dict[str, str], packages: list[str]) -> None:
+        for package in packages:
+            if theirs.get(package) != ours[package]:
+                has = f"has {package} {theirs[package]}" if theirs.get(package) else f"has no {package}"
                 hint = "install the same versions on all machines"
-                raise UsageError(f"{who} of Dask {runs}; here is {package} {version}", hint)
+                raise UsageError(f"{who} of Dask {has}; here is {package} {ours[package]}", hint)
 
     def _submit_all(self) -> None:
         """Tasks in a row that need the same are sent in one message."""
@@ -152,8 +156,7 @@ class DaskClient:
                 self._attempts[order.fence] = future, asyncio.create_task(self._attend(order.fence, future))
 
     def _sent(self, orders: list[_Order]) -> list[Future[None]]:
-        # Each time, since a scheduler that took the place of another one does not know what we want to hear.
-        self._client.subscribe_topic(self._client.id, self._hear)
+        self._subscribe()  # each time: a scheduler that took the place of another does not know what we want to hear
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
             futures: list[Future[None]] = self._client.map(
                 station.attempt,
@@ -166,6 +169,9 @@ class DaskClient:
                 pure=False,
             )
         return futures
+
+    def _subscribe(self) -> None:
+        self._client.subscribe_topic(self._client.id, self._hear)
 
     async def _attend(self, fence: str, future: Future[None]) -> None:
         """The end of a task that succeeds is told by an event; here is for all others."""
@@ -229,6 +235,7 @@ class DaskClient:
             await asyncio.wait([asyncio.create_task(errand)], timeout=FAREWELL)
         for fence in list(self._attempts):
             self._forget(fence)
+        self._client.unsubscribe_topic(self._client.id)  # or we were told of our own leaving
         for errand_under_way in self._errands:
             errand_under_way.cancel()
         await self._client.close(timeout=FAREWELL)

@@ -54,7 +54,7 @@ def _open(options: dict[str, Any]) -> Cluster:
         hint = '`cluster = { class = "dask_jobqueue.PBSCluster", scale = 20, … }`'
         raise UsageError("`cluster` needs a `class`, and in `scale` how many workers there shall be", f"write {hint}")
     if name == LOCAL_CLUSTER:
-        options = {"dashboard_address": None, **options}  # its port may be taken by that of another run
+        options = {"dashboard_address": ":0", **options}  # its port may be taken by that of another run
     kind = _class(name)
     try:
         handle = kind(**options)

@@ -6,8 +6,10 @@ Dask's messages; claims lie in a mailbox, so that an attempt that Dask starts ag
 
 from __future__ import annotations
 
+import logging
 import pickle
 import signal
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -160,11 +162,21 @@ class DaskExecutor(Executor):
 def _modules(name: str) -> tuple[Any, Any]:
     """What talks to Dask. Raises `UsageError` where it is not installed."""
     try:
+        if "distributed" not in sys.modules:
+            _silence()
         return import_module("flowmake.engine.daskclient"), import_module("flowmake.engine.daskcluster")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
             raise
         raise UsageError(f"executor `{name}`: Dask is not installed", "pip install 'flowmake[dask]'") from error
+
+
+def _silence() -> None:
+    """Dask writes to stderr, once it is imported, what we tell in our own words; unless it is configured to."""
+    import dask.config
+
+    quiet = dict.fromkeys(("distributed", "distributed.client", "tornado.application"), logging.CRITICAL + 1)
+    dask.config.update(dask.config.config, {"logging": quiet}, priority="old")
 
 
 KIND = ExecutorKind(Options, DaskExecutor)
