@@ -60,7 +60,10 @@ def again(found: Found) -> int | None:
     asked = msgspec.msgpack.decode(compiled.question.asked, type=Asked)
     invocation = Invocation(found.header[0], lambda total: found.message, kept=part.kept)
     here = os.getcwd()
-    os.chdir(asked.folder)
+    try:
+        os.chdir(asked.folder)
+    except OSError:  # the normal path tells what is wrong with it
+        return None
     try:
         return carry_out(part, compiled.question.targets, asked, invocation)
     except Outdated as why:

@@ -235,6 +235,18 @@ def test_logs_are_named_as_from_the_folder_entered(project: Project) -> None:
     assert "    log: " in done.stderr
 
 
+def test_a_folder_that_cannot_be_entered_any_more_is_told(project: Project) -> None:
+    project.write("in", "in")
+    project.write("below/file", "")
+    project.flowfile('[tasks.copy]\ninputs = ["in"]\noutputs = ["out"]\nrun = "cp in out"')
+    settle(project, "-C", "below")
+    project.write("in", "new")
+    shutil.rmtree(project.root / "below")
+    done, by_parts = again(project, "-C", "below")
+    assert (done.code, by_parts) == (2, False)
+    assert "below" in done.stderr
+
+
 def test_a_folder_whose_name_is_no_text_goes_the_normal_way(tmp_path: Path) -> None:
     project = Project(tmp_path / os.fsdecode(b"caf\xe9"), tmp_path)
     project.write("in", "in")

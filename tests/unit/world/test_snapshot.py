@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -305,3 +306,36 @@ def test_their_number_is_bounded(kept: Kept) -> None:
         snapshot.write(path, key, "fresh\n", str(kept.root), {}, [], {}, NOW + 1)
         assert answer_of(path, key, {}, NOW) == "fresh\n"
         assert len(list(kept.file.parent.iterdir())) <= snapshot.MOST
+
+
+# -- what differs ----------------------------------------------------------------------------------------------
+
+
+def changed(kept: Kept) -> set[bytes] | None:
+    found = snapshot.find(kept.path, KEY, {}, NOW)
+    return None if found is None else set(found.changed)
+
+
+def test_every_path_that_differs_is_told_by_all_processes(many: Kept) -> None:
+    numbers = (0, 17, 2999, 3001, 5555, 6499)
+    for number in numbers[:3]:
+        (many.root / _place(number)).write_text("changed")
+    for number in numbers[3:]:
+        (many.root / _place(number)).unlink()
+    assert changed(many) == {_place(number).encode() for number in numbers}
+
+
+def test_of_too_many_nobody_is_told(many: Kept) -> None:
+    for number in range(snapshot.MOST_CHANGED + 1):
+        (many.root / _place(number)).write_text("changed")
+    assert changed(many) is None
+
+
+def test_a_replaced_or_removed_snapshot_is_no_longer_kept(few: Kept) -> None:
+    found = snapshot.find(few.path, KEY, {"SET": "1"}, NOW)
+    assert found is not None
+    assert found.is_kept()
+    os.rename(few.path, few.path + ".old")
+    assert not found.is_kept()
+    shutil.copy(few.path + ".old", few.path)
+    assert not found.is_kept()
