@@ -100,7 +100,15 @@ class TaskPages:
         if (started := account.started.get(name)) is not None:
             last = self._last[name]
             return {"status": last.status, "attempt": started["attempt"], "seconds": last.seconds}
-        return {}
+        return self._begun(name)
+
+    def _begun(self, name: str) -> dict[str, Any]:
+        """Of a task whose start is recorded, while the event of it is not written yet, or was lost with the run."""
+        judgement = self._account.plan.judgements.get(name)
+        attempt = judgement.attempt if judgement is not None else None
+        if attempt is None or attempt.run != self._account.run.id or attempt.status != "running":
+            return {}
+        return {"status": "running" if self._account.running else "interrupted"}
 
     def _started(self, name: str) -> float | None:
         first = self._first.get(name)
