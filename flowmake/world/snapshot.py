@@ -210,7 +210,14 @@ def find(path: str, key: bytes, environ: Mapping[str, str], now: float) -> Found
         return found
     except OSError:  # no such snapshot, a folder that has gone, no process to be had
         return None
-    except (ValueError, TypeError, EOFError, AttributeError, OverflowError):  # it is none, though it looks like one
+    except (
+        ValueError,
+        TypeError,
+        EOFError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+    ):  # it is none, though it looks like one
         return None
 
 
