@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from itertools import chain
 
+import msgspec
+
 from flowmake import __version__, wiring
 from flowmake.build import Project, load
 from flowmake.core.compiled import Compiled
@@ -76,9 +78,13 @@ class Part(Project):
 def affected(found: Found) -> Part | None:
     """What the changes that a snapshot shows can affect; None where that is not known."""
     parts = sections.read(found.path + snapshot.GRAPH, found.seal, __version__) if found.seal else None
-    if parts is None:
+    try:
+        return None if parts is None else _part(found, Compiled(parts))
+    except (msgspec.DecodeError, KeyError):  # whole, but made by a flowmake that tells it otherwise
         return None
-    compiled = Compiled(parts)
+
+
+def _part(found: Found, compiled: Compiled) -> Part | None:
     changed = set(map(os.fsdecode, found.changed))
     read_again = changed.intersection(compiled.flow.sources)
     loaded = _load(compiled.flow) if read_again else None

@@ -57,7 +57,10 @@ def again(found: Found) -> int | None:
     if part is None:
         return None
     compiled = part.kept.compiled
-    asked = msgspec.msgpack.decode(compiled.question.asked, type=Asked)
+    try:
+        asked = msgspec.msgpack.decode(compiled.question.asked, type=Asked)
+    except msgspec.DecodeError:  # by a flowmake that has other options
+        return None
     invocation = Invocation(found.header[0], lambda total: found.message, kept=part.kept)
     here = os.getcwd()
     try:

@@ -65,6 +65,7 @@ class Compiled:
         self.names = _texts(sections["names"])
         self.question = msgspec.msgpack.decode(sections["question"], type=Question)
         self.flow = msgspec.msgpack.decode(sections["flow"], type=Flow)
+        self._makers = msgspec.msgpack.decode(sections["makers"], type=_Makers)
         self._paths = bytes(sections["paths"])
         self.decisive = frozenset(_texts(sections["decisive"]))
         self._entries = _Blocks(sections, "entry", msgspec.msgpack.Decoder(Entry).decode)
@@ -189,8 +190,7 @@ class Compiled:
             needs=_OnDemand(lambda name: self._named(self._entry(name).reads), known),
             order_only=_OnDemand(lambda name: frozenset(self._named(self._entry(name).order_only)), known),
         )
-        made_by = msgspec.msgpack.decode(self._sections["makers"], type=_Makers)
-        return Graph(flow, tables, Producers.of(*made_by))
+        return Graph(flow, tables, Producers.of(*self._makers))
 
     def _numbers_of(self) -> dict[str, int]:
         if self._number_of is None:

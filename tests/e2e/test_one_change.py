@@ -11,12 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from flowmake import RunOptions
+import flowmake
+from flowmake import RunOptions, fastpath
 from flowmake.delta import Outdated
 from flowmake.shortcut import Invocation
-from flowmake.world import sections
+from flowmake.world import sections, snapshot
+from flowmake.world.patching import Patch
 from tests.answers import part_of, run
 from tests.conftest import COMMAND, Project, Result
 from tests.edits import EDITS, EVERYTHING, FILES, UNLOADABLE, change, remove, unseen, write
@@ -347,6 +350,35 @@ def test_that_of_another_project_is_none(built: Project, project: Project) -> No
     settle(project)
     (graph,), (other,) = graphs(built), graphs(project)
     shutil.copy(other, graph)
+    built.write("in", "new")
+    done, by_parts = again(built)
+    assert (done.code, by_parts) == (0, False)
+    assert done.stderr.endswith(": 1 succeeded, 6 fresh\n")
+
+
+@pytest.mark.parametrize(
+    ("section", "data"),
+    [
+        ("question", msgspec.msgpack.encode({"targets": [], "tasks": 1, "asked": msgspec.msgpack.encode({})})),
+        ("question", msgspec.msgpack.encode({"targets": []})),
+        ("question", b""),
+        ("flow", msgspec.msgpack.encode([])),
+        ("entry", b"?" * 10_000),
+        ("makers", b""),
+        ("names", None),
+    ],
+)
+def test_that_of_another_flowmake_is_none(built: Project, section: str, data: bytes | None) -> None:
+    """Whole, with the right seal, and yet not such as this one writes."""
+    (graph,) = graphs(built)
+    (path,) = (path for path in kept(built) if path != graph)
+    key = fastpath.question(["run"], str(built.root))
+    found = snapshot.find(str(path), key, {}, 0.0)
+    assert found is not None
+    told = sections.read(str(graph), found.seal, flowmake.__version__)
+    assert told is not None
+    other = {**told, section: data} if data is not None else {name: told[name] for name in told if name != section}
+    Patch({}, set(), set()).write(found, sections.write(str(graph), other, flowmake.__version__))
     built.write("in", "new")
     done, by_parts = again(built)
     assert (done.code, by_parts) == (0, False)
