@@ -16,6 +16,7 @@ import pytest
 import flowmake
 from tests.dasks import Dask
 from tests.processes import LIMIT, wait_gone
+from tests.slurm import Cluster
 
 TABLE = '[executors.dask]\nkind = "dask"\naddress = "{}"\nconnect_timeout = 20\n[defaults]\nexecutor = "dask"\n'
 
@@ -307,3 +308,30 @@ def test_the_job_of_a_batch_system_starts_our_python(name: str, line: str) -> No
         script = cluster.job_script()
     assert line in script.splitlines()
     assert f"{sys.executable} -m distributed.cli.dask_worker tcp://" in script
+
+
+def test_workers_are_jobs_of_a_batch_system(project: Any, cluster: Cluster) -> None:
+    project.flowfile(
+        """
+        [executors.jobs]
+        kind = "dask"
+
+        [executors.jobs.cluster]
+        class = "dask_jobqueue.SLURMCluster"
+        scale = 1
+        cores = 2
+        memory = "1GB"
+        interface = "lo"
+        job_directives_skip = ["--mem"]
+        scheduler_options = { dashboard_address = ":0" }
+
+        [tasks.there]
+        foreach = { n = [1, 2] }
+        outputs = ["job{{ n }}"]
+        run = "echo $SLURM_JOB_NAME > {{ outputs }}"
+        executor = "jobs"
+        """
+    )
+    done = project.run("run", env=cluster.env)
+    assert done.code == 0, done.stderr
+    assert [project.read("job1"), project.read("job2")] == ["dask-worker\n"] * 2
