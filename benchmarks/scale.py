@@ -54,8 +54,11 @@ def main(out: Path, sizes: tuple[int, ...]) -> None:
 
 def _machine() -> str:
     found = described()
-    on = f"{found['processor']}, {found['cores']} cores, {found['memory']} GiB, {found['system']}, Python {found['python']}"
-    return f"Measured on {on}, with a load of {os.getloadavg()[0]:.1f} from other things at the end."
+    on = ", ".join([str(found["processor"]), f"{found['cores']} cores", f"{found['memory']} GiB", str(found["system"])])
+    load = os.getloadavg()[0]
+    return (
+        f"Measured on {on}, Python {found['python']}; at the end {load:.1f} processes wanted to run, others included."
+    )
 
 
 def _row(size: int) -> str:
