@@ -24,7 +24,7 @@ executor = "slurm"
 @pytest.fixture(autouse=True)
 def no_jobs_left(cluster: Cluster) -> Iterator[None]:
     yield
-    assert cluster.jobs() == []
+    cluster.until(lambda: not cluster.jobs(), "the last jobs to go")
 
 
 def written(project: Any) -> list[list[str]]:
@@ -57,6 +57,15 @@ def test_how_many_jobs_there_are(project: Any, cluster: Cluster, options: str, j
     done = project.run("run", env=cluster.env)
     assert done.code == 0, done.stderr
     assert len({job for job, _ in written(project)}) == jobs
+
+
+def test_a_large_batch_is_one_job(project: Any, cluster: Cluster) -> None:
+    count = COUNT.replace("[0, 6]", "[0, 60]")
+    project.flowfile(f'[executors.slurm]\nkind = "slurm"\nbatch = 100\n{count}')
+    done = project.run("run", env=cluster.env)
+    assert done.code == 0, done.stderr
+    assert len({job for job, _ in written(project)}) == 1
+    assert len(written(project)) == 60
 
 
 def test_an_allocation_uses_all_its_nodes(project: Any, cluster: Cluster) -> None:

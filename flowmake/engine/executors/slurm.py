@@ -16,7 +16,7 @@ from msgspec import Struct
 from flowmake.core.errors import UsageError
 from flowmake.core.ports import Ended, Executor, ExecutorKind, Leftover, Site, Traits, Work
 from flowmake.engine.executors import slurmqueue
-from flowmake.engine.executors.slurmoptions import Options, allocation, common, demands
+from flowmake.engine.executors.slurmoptions import LARGEST_BATCH, Options, allocation, common, demands, packed, unpacked
 from flowmake.engine.executors.slurmqueue import Gone, Job, Queue, Refused
 from flowmake.engine.mailbox import Mailbox
 from flowmake.world import slurm
@@ -106,12 +106,13 @@ class SlurmExecutor(Executor):
             if gathered and not self._allocations:
                 self._allocate(gathered[0].fence)
             return
-        alike: dict[tuple[str, ...], list[Work]] = {}
+        alike: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
         for work in gathered:
-            alike.setdefault(demands(work.resources), []).append(work)
-        for asked, works in alike.items():
-            for first in range(0, len(works), self._options.batch):
-                self._submit_one(works[first : first + self._options.batch], asked)
+            alike.setdefault((work.fence.rpartition("-")[0], demands(work.resources)), []).append(work)
+        for (_, asked), works in alike.items():
+            size = min(self._options.batch, LARGEST_BATCH)
+            for first in range(0, len(works), size):
+                self._submit_one(works[first : first + size], asked)
 
     def _join(self, fence: str, key: str) -> None:
         self._entries[fence].key = key
@@ -123,7 +124,7 @@ class SlurmExecutor(Executor):
             self._join(fence, fences[0])
         name = f"{self._prefix}{fences[0]}/{slurm.plain(works[0].task)}"
         options = (f"--output={self._mailbox.said(fences[0])}", *common(self._options), *asked)
-        self._queue.submit(Job(fences[0], name, ",".join(fences), options, self._mailbox.command(*fences)))
+        self._queue.submit(Job(fences[0], name, packed(fences), options, self._mailbox.command(*fences)))
 
     def _allocate(self, fence: str) -> None:
         """Ask for an allocation in which each node serves the mailbox."""
@@ -252,7 +253,8 @@ class SlurmExecutor(Executor):
         self._queue.adopt(key, job.id)
         if key == ALLOCATION:
             self._allocations = 1
-        self._left |= dict.fromkeys(filter(None, job.comment.split(",")), key)
+        else:
+            self._left |= dict.fromkeys(unpacked(job.comment), key)
 
     def resume(self, work: Work) -> None:
         key = self._left.pop(work.fence)

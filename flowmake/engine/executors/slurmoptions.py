@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from flowmake.core.ports import RemoteOptions
 from flowmake.core.schema_fields import doc
+
+LARGEST_BATCH = 100
+"""Beyond, the names of a job's attempts would not fit into its comment, by which a later run finds them."""
 
 
 class AllocTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,7 +31,9 @@ class Options(RemoteOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[str, ...],
         doc("More arguments of `sbatch`.", expects="a list of strings", example='["--constraint=avx2"]'),
     ] = ()
-    batch: Annotated[int, Meta(ge=1), doc("How many short tasks share a job, one after the other.", example="50")] = 1
+    batch: Annotated[
+        int, Meta(ge=1), doc("How many short tasks share a job, one after the other; at most 100.", example="50")
+    ] = 1
     alloc: Annotated[
         bool | AllocTable,
         doc(
@@ -58,6 +63,19 @@ def demands(resources: Mapping[str, int]) -> tuple[str, ...]:
     if seconds := resources.get("time"):
         found.append(f"--time={math.ceil(seconds / 60)}")
     return tuple(found)
+
+
+def packed(fences: Sequence[str]) -> str:
+    """The fences of one job as its comment, which Slurm takes up to 1,024 bytes of: all of them are of one run."""
+    first, *others = fences
+    return ",".join([first, *(fence.rpartition("-")[2] for fence in others)])
+
+
+def unpacked(comment: str) -> list[str]:
+    """The fences in a job's comment."""
+    first, *others = comment.split(",")
+    run = first.rpartition("-")[0]
+    return [first, *(f"{run}-{number}" for number in others)]
 
 
 def allocation(options: Options) -> Iterator[str]:

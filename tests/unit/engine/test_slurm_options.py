@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flowmake.core.ports import RemoteOptions
-from flowmake.engine.executors.slurmoptions import AllocTable, Options, allocation, common, demands
+from flowmake.engine.executors.slurmoptions import AllocTable, Options, allocation, common, demands, packed, unpacked
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/executors.md").read_text()
 FIELDS = [
@@ -38,3 +38,10 @@ def test_allocations_in_the_words_of_sbatch() -> None:
     assert list(allocation(Options(alloc=True))) == ["--nodes=1", "--ntasks-per-node=1", "--exclusive"]
     some = Options(alloc=AllocTable(nodes=3, cpus=8), args=("--time=60",))
     assert list(allocation(some)) == ["--nodes=3", "--ntasks-per-node=1", "--cpus-per-task=8", "--time=60"]
+
+
+def test_the_fences_of_the_largest_batch_fit_into_a_comment() -> None:
+    fences = [f"20261123-081431-ab12-{number:06}" for number in range(1, 101)]
+    assert len(packed(fences)) < 1024
+    assert unpacked(packed(fences)) == fences
+    assert unpacked(packed(fences[:1])) == fences[:1]
