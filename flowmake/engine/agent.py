@@ -152,6 +152,7 @@ def command(fd: int, calls: int) -> list[str]:
 
 def main(fd: int, calls: int) -> None:
     """Serve until the parent hangs up."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # a worker may have it blocked; commands must not
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     channel = socket.socket(fileno=fd)
     os.set_inheritable(fd, False)  # what runs must not hold our line to the parent

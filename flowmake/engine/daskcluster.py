@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -57,10 +60,26 @@ def _open(options: dict[str, Any]) -> Cluster:
         options = {"dashboard_address": ":0", **options}  # its port may be taken by that of another run
     kind = _class(name)
     try:
-        handle = kind(**options)
+        with _ctrl_c_kept_from_workers():
+            handle = kind(**options)
     except Exception as error:  # whatever the class thinks of its options, or of this machine
         raise UsageError(f"cannot open a `{name}`: {error}") from error
     return Cluster(handle.scheduler_address, handle, scale)
+
+
+@contextmanager
+def _ctrl_c_kept_from_workers() -> Iterator[None]:
+    """The terminal sends it to all of our group; it is for us, who then end the workers.
+
+    Threads that are begun meanwhile have it blocked, and what they start inherits that. Python's tracker of resources
+    would unblock it when it is first needed, so it is started before.
+    """
+    resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _class(name: str) -> Any:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,18 @@ def test_a_cluster_is_opened_on_this_machine_and_closed(project: Any) -> None:
     wait_gone([int(project.read("agent"))])
     left = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(project.root)]
     assert left == []
+
+
+def test_ctrl_c_reaches_the_workers_on_this_machine_too(project: Any) -> None:
+    """As in a terminal, which sends it to all of the group."""
+    project.flowfile("[tasks.t]\nrun = 'grep SigBlk /proc/self/status > mask; echo > gate; exec sleep 1000'\n")
+    with project.gate() as gate, project.start("run", "--executor", "dask") as process:
+        gate.read(1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130
+    assert "Traceback" not in said.decode()
+    assert project.read("mask").split() == ["SigBlk:", "0" * 16]
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------------
