@@ -70,9 +70,8 @@ class Part(Project):
 
     def demand(self, view: View, targets: Sequence[str], options: RunOptions) -> Demand:
         """What was asked for when the snapshot was written, of which only this part needs judging."""
-        question = self.kept.compiled.question
-        mine = sum(not view.graph.tasks[name].is_group for name in self._within)
-        return Demand(question.targets, within=self._within, fresh=question.tasks - mine)
+        compiled = self.kept.compiled
+        return Demand(compiled.question.targets, within=self._within, fresh=compiled.beside(self._within))
 
 
 def affected(found: Found) -> Part | None:

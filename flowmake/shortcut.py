@@ -152,8 +152,7 @@ def _compile(path: str, invocation: Invocation, sight: Sight, looked: Looked) ->
     for name in sight.names:
         view.evidence.discover(name, ready=True)  # what ran may have learnt of more
     made_by = (view.graph.producer(path) for path in view.store.made())
-    tasks = sum(not view.graph.tasks[name].is_group for name in sight.names)
-    question = Question(sight.demand.targets, tasks, invocation.asked)
+    question = Question(sight.demand.targets, invocation.asked)
     flat = flatten(view.evidence, sight.names, looked.decisive, question, None in made_by)
     return "" if flat is None else sections.write(path + snapshot.GRAPH, flat, __version__)
 

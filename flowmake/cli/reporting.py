@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from flowmake.cli.records import find_run
+from flowmake.core.events import TaskFinished
 from flowmake.core.plan import Demand, Plan, preview
+from flowmake.observers.jsonl import as_dict
 from flowmake.views.timeline import Span, critical_path, spans
 
 if TYPE_CHECKING:
@@ -76,14 +78,21 @@ def account(project: Project, given: str) -> Account:
 
 
 def read_events(path: str) -> Iterator[dict[str, Any]]:
-    """The events a run has kept; none if they are gone. What was being written when it died is left out."""
+    """The events a run has kept; none if they are gone. What was being written when it died is left out.
+
+    What was known to be fresh when it began comes as if it had been found fresh one by one.
+    """
     try:
         with open(path, "rb") as file:
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return
     for line in lines[:-1]:
-        yield json.loads(line)
+        event = json.loads(line)
+        yield event
+        for name in event.get("fresh", ()):
+            end = TaskFinished(time=0.0, run=event["run"], task=name, status="fresh")
+            yield {**as_dict(end), "time": event["time"]}
 
 
 def concrete_upstream(plan: Plan, name: str) -> Iterator[str]:

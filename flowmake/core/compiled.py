@@ -7,7 +7,7 @@ Which tasks were judged by a path is found in one sorted text of all paths, so t
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Any, Generic, TypeVar
 
@@ -29,10 +29,9 @@ _MANY = 50
 
 
 class Question(Struct, frozen=True):
-    """What was asked: the targets, and whatever whoever asked wants to find again; `tasks` without groups."""
+    """What was asked: the targets, and whatever whoever asked wants to find again."""
 
     targets: tuple[str, ...]
-    tasks: int
     asked: bytes = b""
 
 
@@ -98,6 +97,11 @@ class Compiled:
         if any(self._entries[number].is_turning for number in concerned):
             return None
         return dict.fromkeys(self.names[number] for number in concerned)
+
+    def beside(self, names: Container[str]) -> tuple[str, ...]:
+        """All tasks but these, and without groups."""
+        groups = frozenset(_texts(self._sections["groups"]))
+        return tuple(name for name in self.names if name not in names and name not in groups)
 
     def _below_root(self, path: str) -> str:
         return "." if path == self.flow.root else path.removeprefix(self.flow.root.rstrip("/") + "/")

@@ -19,14 +19,14 @@ class Event(Struct, frozen=True, kw_only=True):
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run begins; `expected` is how many tasks are in the plan at this moment (more may be discovered).
 
-    `fresh` is how many of them are known to be fresh already; no other event tells of each.
+    `fresh` are those of them that are known to be fresh already; no other event tells of each.
     """
 
     targets: tuple[str, ...]
     jobs: int
     argv: tuple[str, ...]
     expected: int = 0
-    fresh: int = 0
+    fresh: tuple[str, ...] = ()
 
 
 class TasksFound(Event, frozen=True, kw_only=True):

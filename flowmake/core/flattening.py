@@ -43,6 +43,7 @@ def flatten(
     return {
         **sections,
         "names": _joined(names),
+        "groups": _joined(name for name in names if graph.tasks[name].is_group),
         "decisive": _joined(sorted({*decisive})),
         "paths": _joined(paths),
         **packed("entry", entries),

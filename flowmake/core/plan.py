@@ -46,8 +46,8 @@ class Plan(Struct, frozen=True):
 class Demand(Struct, frozen=True):
     """Which tasks are wanted, and how: `only` leaves upstreams alone, `forced` names are stale whatever the facts.
 
-    `within` holds the names, upstream first, that need to be judged where all else is known to be fresh; `fresh` is
-    how many tasks that is, without groups.
+    `within` holds the names, upstream first, that need to be judged where all else is known to be fresh; `fresh` are
+    those others, without groups.
     """
 
     targets: tuple[str, ...]
@@ -55,7 +55,7 @@ class Demand(Struct, frozen=True):
     force_all: bool = False
     forced: frozenset[str] = frozenset()
     within: dict[str, None] | None = None
-    fresh: int = 0
+    fresh: tuple[str, ...] = ()
 
     def concerned(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of the names that are not known to be fresh."""

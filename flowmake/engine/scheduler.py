@@ -90,8 +90,8 @@ class Scheduler:
         self._schedule.add(demand.targets if demand.within is None else demand.within)
         self._schedule.rank()
         if demand.fresh:
-            self._counts["fresh"] = demand.fresh
-        return demand.fresh + sum(not self._graph.tasks[name].is_group for name in self._schedule.states)
+            self._counts["fresh"] = len(demand.fresh)
+        return len(demand.fresh) + sum(not self._graph.tasks[name].is_group for name in self._schedule.states)
 
     def run(self) -> Outcome:
         """Bring what was prepared up to date, or as far as failures allow."""

@@ -61,7 +61,7 @@ class Plain:
         """Write what there is to say about it."""
         match event:
             case RunStarted():
-                self._total, self._done = event.expected, event.fresh
+                self._total, self._done = event.expected, len(event.fresh)
             case TasksFound():
                 self._total += event.count
                 if self._has_begun or self._verbose:  # a run that finds nothing to do has nothing to tell

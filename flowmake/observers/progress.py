@@ -43,7 +43,7 @@ class Progress:
         """Count it."""
         match event:
             case RunStarted():
-                self.total, self.done, self.jobs = event.expected, event.fresh, max(event.jobs, 1)
+                self.total, self.done, self.jobs = event.expected, len(event.fresh), max(event.jobs, 1)
                 self._begun = self._clock()
             case TasksFound():
                 self.total += event.count

@@ -51,6 +51,7 @@ BY_PARTS = {
     "command",
 }
 """Edits of which it is known what they can affect."""
+NAMES = {"copy", "join", "each@one", "pack", "all", "traced", "made"}
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +168,16 @@ def test_what_ran_is_told_with_all_the_others(built: Project) -> None:
     assert done.stderr.startswith("[6/7] copy started\n[7/7] copy ✓ ")
     assert done.stderr.endswith(": 1 succeeded, 6 fresh\n")
     assert built.read("out/copy") == "newhello\n"
+
+
+def test_the_tasks_that_nothing_concerned_are_fresh_to_who_compares_runs(built: Project) -> None:
+    built.write("in", "new")
+    _, by_parts = again(built)
+    assert by_parts
+    told = json.loads(built.run("diff", "--json").stdout)
+    assert {task["task"]: task["newer"]["status"] for task in told["tasks"]} == {
+        name: "succeeded" if name == "copy" else "fresh" for name in NAMES
+    }
 
 
 def test_a_touched_file_makes_nothing_run_and_the_next_answer_is_at_hand(built: Project) -> None:

@@ -48,7 +48,7 @@ def built(text: str = FLOW) -> Desk:
 def compiled(desk: Desk, *, decisive: tuple[str, ...] = (), has_leftovers: bool = False) -> Compiled | None:
     evidence = desk.evidence
     names = needed(evidence.graph, desk.demand())
-    flat = flatten(evidence, names, decisive, Question(("last",), len(names), b"asked"), has_leftovers)
+    flat = flatten(evidence, names, decisive, Question(("last",), b"asked"), has_leftovers)
     return None if flat is None else Compiled(flat)
 
 
@@ -62,7 +62,7 @@ def test_it_is_the_same_graph() -> None:
     desk = built()
     before, found = desk.evidence.graph, sure(desk)
     after = found.graph(found.flow_of(found.names))
-    assert found.question == Question(("last",), len(found.names), b"asked")
+    assert found.question == Question(("last",), b"asked")
     for name in found.names:
         assert after.tasks[name] == before.tasks[name]
         assert after.upstream(name) == before.upstream(name)
@@ -95,6 +95,13 @@ def test_what_a_change_can_affect(changed: str, names: set[str]) -> None:
     affected = sure(built()).affected([changed])
     assert affected is not None
     assert set(affected) == names
+
+
+def test_what_a_change_does_not_affect_is_told_without_groups() -> None:
+    found = sure(built())
+    assert "each" in found.names
+    assert set(found.beside({"one": None, "two": None})) == {"apart", "each@x", "each@y", "last"}
+    assert found.beside(dict.fromkeys(found.names)) == ()
 
 
 def test_many_changes_are_found_as_few_are() -> None:

@@ -30,8 +30,8 @@ STORED = Path(__file__).parents[3] / "docs" / "reference" / "events.schema.json"
 CASES: list[tuple[type[Event], dict[str, Any], str]] = [
     (
         RunStarted,
-        {"targets": ("report",), "jobs": 4, "argv": ("flowmake", "run"), "expected": 3, "fresh": 2},
-        '"event":"run_started","targets":["report"],"jobs":4,"argv":["flowmake","run"],"expected":3,"fresh":2',
+        {"targets": ("report",), "jobs": 4, "argv": ("flowmake", "run"), "expected": 3, "fresh": ("a", "b")},
+        '"event":"run_started","targets":["report"],"jobs":4,"argv":["flowmake","run"],"expected":3,"fresh":["a","b"]',
     ),
     (TasksFound, {"by": "split", "count": 2}, '"event":"tasks_found","by":"split","count":2'),
     (
