@@ -74,8 +74,8 @@ class DaskExecutor(Executor):
         self._mailbox.create()
         self._mailbox.empty()  # what dead runs left is not wanted: their clients are gone, and so are their results
         client, cluster = _modules(site.name)
-        self._client: DaskClient = client.DaskClient(self._take)
         self._cluster: Cluster = cluster.open_cluster(options.cluster, options.address, site.jobs)
+        self._client: DaskClient = client.DaskClient(self._take)
         try:
             counted = self._client.open(self._cluster.address, options.connect_timeout)
         except BaseException:
