@@ -17,8 +17,8 @@ from flowmake.workspace import RunOptions, Workspace, check
 
 if TYPE_CHECKING:
     from flowmake.opening import Opened
+    from flowmake.views.composing import ClusterBy
     from flowmake.views.drawing import Drawing
-    from flowmake.views.picture import ClusterBy
 
 __all__ = ["Confirm", "Listener", "Project", "RunOptions", "load"]
 
@@ -65,8 +65,8 @@ class Project(Workspace):
         `"tag"`. `link` makes each task a link to this address, with `{task}` standing for its name.
         Raises `UsageError` for targets that mean nothing, or that nothing leads between.
         """
+        from flowmake.views.composing import Options
         from flowmake.views.drawing import Drawing, Part, of_plan
-        from flowmake.views.picture import Options
 
         part = Part(tuple(targets), up, down, between)
         part.check()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from flowmake.cli.options import flow_options, open_project, targets_argument
+from flowmake.cli.given import open_project
+from flowmake.cli.options import flow_options, targets_argument
 from flowmake.cli.table import help_of
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_project, read_source
+from flowmake.cli.given import open_project, read_source
+from flowmake.cli.options import flow_options, json_option
 from flowmake.cli.table import help_of
 
 

@@ -90,7 +90,7 @@ def _mentions(path: str, word: str) -> bool:
 
 
 def _project(ctx: Context) -> Iterator[Finding]:
-    from flowmake.cli.options import open_project
+    from flowmake.cli.given import open_project
 
     try:
         project = open_project(ctx)

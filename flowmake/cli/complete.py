@@ -107,7 +107,7 @@ def runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Ids of runs, the latest first."""
     from contextlib import closing
 
-    from flowmake.cli.options import open_project
+    from flowmake.cli.given import open_project
     from flowmake.cli.states import local_time, rfc3339
 
     try:
@@ -125,7 +125,7 @@ def runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
 
 def _graph(ctx: click.Context) -> Graph | None:
-    from flowmake.cli.options import open_project
+    from flowmake.cli.given import open_project
 
     try:
         project = open_project(ctx)

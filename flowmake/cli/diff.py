@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowmake.cli.options import MINUS_COUNTS, RUN_FORMS, flow_options, json_option, open_project, run_argument
+from flowmake.cli.given import open_project
+from flowmake.cli.options import MINUS_COUNTS, RUN_FORMS, flow_options, json_option, run_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ def explain(error: BaseException, ctx: click.Context | None) -> int:
     """Say on stderr what `error` means to a user and return the exit code."""
     match error:
         case FlowfileError():
-            from flowmake.cli.options import read_source
+            from flowmake.cli.given import read_source
             from flowmake.core.positions import render
 
             _say(render(error.problems, read_source(ctx)))

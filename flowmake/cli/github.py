@@ -26,7 +26,7 @@ def path_of(root: str, file: str) -> str:
 def annotate(problems: Sequence[Problem], ctx: click.Context | None) -> None:
     """An error at each place where a Flowfile is wrong."""
     from flowmake import wiring
-    from flowmake.cli.options import flowfile_given, read_source
+    from flowmake.cli.given import flowfile_given, read_source
     from flowmake.core.positions import problems_as_json
     from flowmake.observers.actions import annotation
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowmake.cli.options import complete_targets, flow_options, open_project, targets_argument
+from flowmake.cli.given import open_project
+from flowmake.cli.options import complete_targets, flow_options, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:

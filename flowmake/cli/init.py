@@ -6,7 +6,8 @@ import os
 
 import click
 
-from flowmake.cli.options import directory_option, file_option, flowfile_given
+from flowmake.cli.given import flowfile_given
+from flowmake.cli.options import directory_option, file_option
 from flowmake.cli.table import help_of
 
 SCHEMA = "flowfile.schema.json"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_project
+from flowmake.cli.given import open_project
+from flowmake.cli.options import flow_options, json_option
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:

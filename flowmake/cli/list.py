@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_flow, open_project
+from flowmake.cli.given import open_flow, open_project
+from flowmake.cli.options import flow_options, json_option
 from flowmake.cli.table import help_of
 from flowmake.core.templates import has_template
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from flowmake.cli.options import flow_options_without_f, open_project, run_option, task_argument
+from flowmake.cli.given import open_project
+from flowmake.cli.options import flow_options_without_f, run_option, task_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:

@@ -1,42 +1,30 @@
-"""Options that several commands share, and the one way from them to an open project. Knows no command."""
+"""Options and arguments that several commands share. Knows no command, nor what comes of what was given."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flowmake.cli.given import FILE, PARAMS, PARAMS_FILE, STARTED_IN
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from flowmake.build import Project
-    from flowmake.opening import Opened
-
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-_FILE = "flowmake.file"
-_PARAMS = "flowmake.params"
-_PARAMS_FILE = "flowmake.params_file"
-_STARTED_IN = "flowmake.started_in"
 
 
 def _enter(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     """Change the folder at once, so that every other path is relative to it (as in make and git)."""
     if value is None or (ctx.resilient_parsing and not os.path.isdir(value)):
         return
-    ctx.meta.setdefault(_STARTED_IN, os.getcwd())
+    ctx.meta.setdefault(STARTED_IN, os.getcwd())
     try:
         os.chdir(value)
     except OSError as error:
         raise click.BadParameter(f"cannot enter `{value}`: {error.strerror}", ctx, param) from error
-
-
-def started_in(ctx: click.Context) -> str:
-    """The folder that the command was called from, whatever `-C` says."""
-    folder: str = ctx.meta.get(_STARTED_IN) or os.getcwd()
-    return folder
 
 
 def _remember(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
@@ -55,7 +43,7 @@ def _assignments(ctx: click.Context, param: click.Parameter, values: tuple[str, 
             raise click.BadParameter(f"`{text}` is not of the form NAME=VALUE", ctx, param)
         params[name] = value
     if params:
-        ctx.meta[_PARAMS] = params
+        ctx.meta[PARAMS] = params
 
 
 directory_option = click.option(
@@ -76,7 +64,7 @@ def _file_option(*names: str) -> Callable[[Decorated], Decorated]:
         "file",
         metavar="FILE",
         expose_value=False,
-        callback=_remember(_FILE),
+        callback=_remember(FILE),
         type=click.Path(),
         help="The Flowfile; otherwise searched from here upwards.",
     )
@@ -96,7 +84,7 @@ params_file_option = click.option(
     "--params-file",
     metavar="FILE",
     expose_value=False,
-    callback=_remember(_PARAMS_FILE),
+    callback=_remember(PARAMS_FILE),
     type=click.Path(dir_okay=False),
     help="Read parameters from a TOML or JSON file.",
 )
@@ -189,51 +177,3 @@ def run_option(default: str | None = None) -> Callable[[Decorated], Decorated]:
     return click.option(
         "--run", "run", metavar="RUN", default=default, help=f"Which run: {RUN_FORMS}.", shell_complete=_complete_runs
     )
-
-
-def flowfile_given(ctx: click.Context) -> str | None:
-    """What `-f` says, if it was given."""
-    given: str | None = ctx.meta.get(_FILE)
-    return given
-
-
-def open_flow(ctx: click.Context) -> Opened:
-    """The flow that the options of this command mean, which is all that some commands show.
-
-    Raises `FlowfileError` or `UsageError`.
-    """
-    from flowmake import opening
-
-    return opening.open_flow(flowfile_given(ctx), ctx.meta.get(_PARAMS), ctx.meta.get(_PARAMS_FILE))
-
-
-def open_project(ctx: click.Context, opened: Opened | None = None) -> Project:
-    """The project that the options of this command mean. Raises like `open_flow`."""
-    from flowmake.build import project_of
-
-    project = project_of(opened or open_flow(ctx))
-    ctx.call_on_close(lambda: _tell(project.notices))
-    return project
-
-
-def _tell(notices: Sequence[str]) -> None:
-    from flowmake.cli.output import note
-
-    for text in notices:
-        note(f"warning: {text}")
-
-
-def read_source(ctx: click.Context | None) -> Callable[[str], str | None]:
-    """Reads files as places in Flowfiles name them: relative to the root, which need not be the current folder."""
-    from flowmake import wiring
-
-    root = os.path.dirname(wiring.find_flowfile(flowfile_given(ctx) if ctx is not None else None))
-
-    def read(path: str) -> str | None:
-        try:
-            with open(os.path.join(root, path), encoding="utf-8", errors="replace", newline="") as file:
-                return file.read()
-        except OSError:
-            return None
-
-    return read

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import flow_options, open_project, run_option
+from flowmake.cli.given import open_project
+from flowmake.cli.options import flow_options, run_option
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:
@@ -129,12 +130,12 @@ def _page(project: Project, known: Account) -> str:
 
 def _drawings(known: Account) -> list[Drawing]:
     """The graph with fan-outs as one node each and, unless that is the same or too much, with all their instances."""
-    from flowmake.views import picture
+    from flowmake.views.composing import Options, draw
     from flowmake.views.report.layout import lay_out
 
     graph, order = known.plan.graph, known.plan.order
-    collapsed = picture.draw(graph, order)
-    expanded = picture.draw(graph, order, options=picture.Options(expand=True))
+    collapsed = draw(graph, order)
+    expanded = draw(graph, order, options=Options(expand=True))
     pictures = [collapsed]
     if len(collapsed.nodes) < len(expanded.nodes) <= _MOST_DETAILED and len(expanded.edges) <= _MOST_LINES:
         pictures.insert(0 if len(expanded.nodes) <= _DETAILED else 1, expanded)

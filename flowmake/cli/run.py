@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowmake.cli import profile
-from flowmake.cli.options import flow_options, open_project, started_in, targets_argument
+from flowmake.cli.given import open_project, started_in
+from flowmake.cli.options import flow_options, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_project, read_source, target_argument
+from flowmake.cli.given import open_project, read_source
+from flowmake.cli.options import flow_options, json_option, target_argument
 from flowmake.cli.table import help_of
 from flowmake.core.model import Retry
 from flowmake.core.secrets import MASK

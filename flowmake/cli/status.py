@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import all_option, flow_options, json_option, open_project, targets_argument
+from flowmake.cli.given import open_project
+from flowmake.cli.options import all_option, flow_options, json_option, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowmake.cli.options import flow_options, json_option, open_project, targets_argument
+from flowmake.cli.given import open_project
+from flowmake.cli.options import flow_options, json_option, targets_argument
 from flowmake.cli.table import help_of
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from flowmake.core.errors import MissingTool, UsageError
 from flowmake.core.plan import Plan
 from flowmake.core.standing import state_of
 from flowmake.core.text import safe_line
-from flowmake.views import dot, images, picture, text
+from flowmake.views import composing, dot, images, text
+from flowmake.views.composing import Known, Options
 from flowmake.views.neighbourhood import around, between
-from flowmake.views.picture import Known, Options, Picture
+from flowmake.views.picture import Picture
 
 Meant = Callable[..., tuple[str, ...]]
 """From targets as given to the names of their tasks."""
@@ -95,7 +96,7 @@ def of_plan(
         commands={j.task.name: j.facts.recipe.text for j in tasks if j.facts.recipe is not None},
         reads={j.task.name: [*j.facts.inputs, *sorted(j.facts.unsettled)] for j in tasks},
     )
-    drawn = picture.draw(plan.graph, names, known, options)
+    drawn = composing.draw(plan.graph, names, known, options)
     nodes = (replace(n, command=mask(n.command), description=mask(n.description)) for n in drawn.nodes)
     return replace(drawn, nodes=tuple(nodes))
 

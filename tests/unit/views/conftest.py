@@ -12,7 +12,8 @@ import pytest
 
 from flowmake.core.model import Declaration, Foreach, Input, KeySource, Output, Task
 from flowmake.core.source import Place
-from flowmake.views.picture import Known, Status
+from flowmake.views.composing import Known
+from flowmake.views.picture import Status
 
 
 class SmallGraph:

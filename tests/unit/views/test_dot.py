@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowmake.views import dot, images
-from flowmake.views.picture import SIGNS, STATUSES, Edge, Known, Node, NodeKind, Options, Picture, draw
+from flowmake.views.composing import Known, Options, draw
+from flowmake.views.picture import SIGNS, STATUSES, Edge, Node, NodeKind, Picture
 
 SVG = "{http://www.w3.org/2000/svg}"
 Snapshot = Callable[[str, str], None]

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from flowmake.views import graphjson
-from flowmake.views.picture import Known, Options, draw
+from flowmake.views.composing import Known, Options, draw
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "reference" / "graph.schema.json"
 

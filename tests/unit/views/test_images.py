@@ -12,7 +12,7 @@ import pytest
 
 from flowmake.core.errors import FlowmakeError, MissingTool, StateError, UsageError
 from flowmake.views import dot, images
-from flowmake.views.picture import Known, Options, draw
+from flowmake.views.composing import Known, Options, draw
 
 
 @pytest.mark.parametrize(

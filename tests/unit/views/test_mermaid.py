@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flowmake.views import mermaid
-from flowmake.views.picture import Known, Node, Options, Picture, draw
+from flowmake.views.composing import Known, Options, draw
+from flowmake.views.picture import Node, Picture
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flowmake.views import text
-from flowmake.views.picture import Edge, Known, Node, Options, Picture, draw
+from flowmake.views.composing import Known, Options, draw
+from flowmake.views.picture import Edge, Node, Picture
 
 
 def test_whole_tree(graph: Any, order: list[str], known: Known) -> None:
