@@ -207,7 +207,7 @@ def test_an_unknown_executor(project: Any, flow: str, args: list[str], message: 
     done = project.run("run", *args)
     assert (done.code, project.exists("ran")) == (2, False)
     assert f"error: {message}\n" in done.stderr
-    assert "hint: known: `local`, `slurm`\n" in done.stderr
+    assert "hint: known: `local`, `dask`, `slurm`\n" in done.stderr
 
 
 def test_a_log_that_cannot_be_written_fails_the_task(project: Any) -> None:

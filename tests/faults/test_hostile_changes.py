@@ -185,9 +185,9 @@ def test_an_internal_error_is_one_line_and_a_report(project: Any) -> None:
     project.flowfile('[tasks.a]\nrun = "true"\n')
     program = (
         "import sys; sys.argv[0] = 'flowmake'\n"
-        "from flowmake.core import graph\n"
+        "from flowmake import opening\n"
         "def broken(*args, **more): raise KeyError('never thought of')\n"
-        "graph.Graph.__init__ = broken\n"
+        "opening.open_flow = broken\n"
         "from flowmake.__main__ import main\n"
         "sys.exit(main())\n"
     )
