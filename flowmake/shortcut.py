@@ -138,7 +138,12 @@ def _write(workspace: Workspace, invocation: Invocation, sight: Sight, looked: L
         {name: snapshot.digest(os.environ.get(name)) for name in variables},
         min(_deadlines(graph, evidence, tasks), default=float("inf")),
         _compile(path, invocation, sight, looked),
+        _racy(looked),
     )
+
+
+def _racy(looked: Looked) -> dict[bytes, str]:
+    return {os.fsencode(path): digest for path, digest in looked.racy.items()}
 
 
 def _compile(path: str, invocation: Invocation, sight: Sight, looked: Looked) -> str:
@@ -188,7 +193,7 @@ def _patch(kept: Kept, sight: Sight, looked: Looked, ran: Collection[str]) -> bo
 
     found, compiled = kept.found, kept.compiled
     states = {os.fsencode(path): figures for path, figures in looked.files.items()}
-    patch = Patch(states, {os.fsencode(path) for path in looked.absent}, set(found.changed))
+    patch = Patch(states, {os.fsencode(path) for path in looked.absent}, set(found.changed), _racy(looked))
     differing = {os.fsdecode(path) for path in patch.differing(found)} - kept.read_again
     concerned = compiled.affected(differing)
     within = sight.demand.within or {}

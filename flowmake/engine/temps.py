@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from flowmake.core.evidence import Evidence
 from flowmake.core.model import Output, Task
 from flowmake.core.patterns import covers, normalise
-from flowmake.core.ranging import sources_of
 from flowmake.engine.outputs import remove_output
 
 
@@ -76,6 +75,8 @@ class Temps:
 
     def _find_lists(self) -> Iterator[str]:
         """Files that name others, or the values of a `foreach`: without them nobody knows any more what there is."""
+        from flowmake.core.ranging import sources_of  # and with it all that expands declarations, for few flows
+
         graph = self._graph
         for task in graph.tasks.values():
             yield from (entry.path for entry in task.inputs if entry.kind == "lines")

@@ -28,7 +28,7 @@ from flowmake.world.hashing import (
 )
 from flowmake.world.looked import Looked
 from flowmake.world.memory import Memory
-from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, granularity_ns, tick_left
+from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, figures, granularity_ns, is_racy, tick_left
 from flowmake.world.trees import TreeHasher
 
 SMALL = 1 << 20
@@ -149,15 +149,10 @@ class DiskFiles:
     def settle(self) -> None:
         """At the end of a run: hash again the small files hashed too early to be trusted, so the next run need not.
 
-        Waits out the clock's tick, at most 20 ms, where that suffices. Also lets go of files long gone.
+        Not those that it is still too early for. Also lets go of files long gone.
         """
-        files = [(path, status) for path, status in self.cache.untrusted.items() if status.st_size < SMALL]
-        due = max((tick_left(status, time_ns()) for _, status in files), default=0.0)
-        if due > 0:
-            sleep(due)
-        now = time_ns()
-        for path, status in files:
-            if changed_ns(status) < now - granularity_ns(status):
+        for path, (status, _) in list(self.cache.untrusted.items()):
+            if status.st_size < SMALL and not is_racy(figures(status), time_ns()):
                 self._settle_one(path)
         if len(self.cache) > 2 * self.cache.seen + 10_000:
             for path in self.cache.paths():

@@ -8,7 +8,7 @@ from time import time_ns
 
 from flowmake.core.patterns import DEEP, Pattern, compile_pattern, is_glob, segment_matcher, unescape
 from flowmake.world.hashing import GONE, unreadable
-from flowmake.world.statcache import is_racy
+from flowmake.world.statcache import figures, is_racy
 
 FolderState = tuple[int, int, int] | None
 """mtime_ns, ctime_ns and inode of a folder, which change with its list of names; None where no folder is."""
@@ -118,7 +118,7 @@ class _Walk:
         self.folders[path] = status and (status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
         if status is None:
             return
-        self.racy = self.racy or is_racy(status, started)
+        self.racy = self.racy or is_racy(figures(status), started)
         end = len(self._segments)
         if end in places:
             if self._directories and folder:

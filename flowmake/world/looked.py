@@ -8,12 +8,18 @@ from time import time_ns
 from flowmake.core.ports import ABSENT
 from flowmake.world.statcache import Figures, StatCache, changed_ns, figures, granularity_ns
 
+MOST_READ = 50
+"""Files, and with at most `MOST_BYTES` in all, that are compared by content sooner than the clock's tick is over."""
+MOST_BYTES = 1 << 20
+
 
 class Looked:
     """Files and folders with their figures, and paths where nothing was. Relative paths are relative to `root`.
 
-    `is_certain` turns False where a change could go unseen, before now or later: a file hashed too soon after its own
-    last change, a folder listed so, something met in two states, symlinks inside a tree, dangling links, devices.
+    `racy` are files, with their digests, that were hashed so soon after their own last change that another one might
+    not show: their figures say nothing, so their content is to be compared, too.
+    `is_certain` turns False where a change could go unseen, before now or later: more of such files than are soon
+    read, a folder listed too soon, something met in two states, symlinks inside a tree, dangling links, devices.
     `decisive` are the paths on which more may hang than the digests of what was asked for: files that were read for
     what they say, folders that were listed for a glob, links met there.
     """
@@ -25,6 +31,8 @@ class Looked:
         self.folders: set[str] = set()
         self.leaves: set[str] = set()
         self.decisive: set[str] = set()
+        self.racy: dict[str, str] = {}
+        self._to_read = 0
         self.is_certain = True
         self._began_ns = time_ns()
 
@@ -37,6 +45,8 @@ class Looked:
             self._note_state(path, known)
         elif digest == ABSENT and path not in self.leaves:
             self.absent.add(path)
+        elif path in cache.untrusted:
+            self._note_racy(path, *cache.untrusted[path])
         else:
             self.is_certain = False
 
@@ -81,10 +91,18 @@ class Looked:
             self._note_state(path, state)
         self.absent |= other.absent
         self.decisive |= other.decisive
+        self.racy |= other.racy
         return self.is_certain
 
     def _at(self, path: str) -> str:
         return os.path.join(self.root, path)
+
+    def _note_racy(self, path: str, status: os.stat_result, digest: str) -> None:
+        self._note_state(path, figures(status))
+        if path not in self.racy:
+            self._to_read += status.st_size
+        self.racy[path] = digest
+        self.is_certain &= len(self.racy) <= MOST_READ and self._to_read <= MOST_BYTES
 
     def _note_state(self, path: str, state: Figures) -> None:
         if self.files.setdefault(path, state) != state:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING
 
 from flowmake.world import snapshot
+from flowmake.world.statcache import is_racy
 
 if TYPE_CHECKING:
     from flowmake.world.snapshot import Chunk, Figures, Found
@@ -17,8 +18,15 @@ _FIGURES = struct.Struct("=5q")
 class Patch:
     """What is to be laid over a snapshot: figures of files, paths where nothing is, and paths that no longer count."""
 
-    def __init__(self, states: Mapping[bytes, Figures], absent: Set[bytes], dropped: Set[bytes]) -> None:
+    def __init__(
+        self,
+        states: Mapping[bytes, Figures],
+        absent: Set[bytes],
+        dropped: Set[bytes],
+        racy: Mapping[bytes, str] | None = None,
+    ) -> None:
         self._states = dict(states)
+        self._racy = dict(racy or {})
         self._absent = set(absent)
         self._dropped = {*dropped, *absent} - self._states.keys()
 
@@ -30,12 +38,19 @@ class Patch:
 
     def write(self, found: Found, seal: str) -> None:
         """Write the snapshot anew, patched. Raises `OSError`."""
-        key, boot, message, root, variables, deadline, absent, _, _ = found.header
+        key, boot, message, root, variables, deadline, absent, _, _, _ = found.header
         gone = {*absent, *self._absent} - self._states.keys() - (self._dropped - self._absent)
         chunks = list(self._patched(found.chunks))
         count = sum(len(figures) // _FIGURES.size for _, _, figures in chunks)
-        header = (key, boot, message, root, variables, deadline, sorted(gone), count, seal)
+        racy = {**self._still_racy(found), **self._racy}
+        header = (key, boot, message, root, variables, deadline, sorted(gone), count, seal, racy)
         snapshot.keep(found.path, header, chunks)
+
+    def _still_racy(self, found: Found) -> dict[bytes, str]:
+        """Those that were read with the snapshot, so soon after their last change that they must be read again."""
+        left = found.racy.keys() - self._states.keys() - self._dropped
+        told = _known(found.chunks, left)
+        return {path: found.racy[path] for path, state in told if is_racy(state, found.asked_ns)}
 
     def _patched(self, chunks: list[Chunk]) -> Iterator[Chunk]:
         left = dict(self._states)

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     Chunk = tuple[bytes, bytes, bytes]
     """A folder, names in it joined by NUL, and their figures as an array of 64-bit integers."""
 
-    Header = tuple[bytes, str, str, str, dict[str, str], float, list[bytes], int, str]
-    """Key, start of the machine, message, root, digests of variables, deadline, absent paths, files, seal."""
+    Header = tuple[bytes, str, str, str, dict[str, str], float, list[bytes], int, str, dict[bytes, str]]
+    """Key, start of the machine, message, root, digests of variables, deadline, absent paths, files, seal, racy files.
+
+    Racy are those whose figures may hide a change, so that their digest counts, too.
+    """
 
 FOLDER = "snapshots"
-MAGIC = b"flowmake snapshot 3\n"
+MAGIC = b"flowmake snapshot 4\n"
 GRAPH = ".graph"
 """What a compiled graph's file is called after its snapshot's."""
 
@@ -55,7 +58,7 @@ class Found:
     """A snapshot of the very question, and the paths (as in the snapshot) that differ from it now.
 
     `seal` tells the compiled graph that belongs to it, empty where there is none. `identity` tells one file that is
-    replaced from another.
+    replaced from another. The comparison began at `asked_ns`, in epoch nanoseconds, or a little later.
     """
 
     def __init__(self, path: str, identity: tuple[int, int], header: Header, chunks: list[Chunk]) -> None:
@@ -66,7 +69,9 @@ class Found:
         self.message: str = header[2]
         self.root: str = header[3]
         self.seal: str = header[8]
+        self.racy: dict[bytes, str] = header[9]
         self.changed: list[bytes] = []
+        self.asked_ns = 0
 
     @property
     def answer(self) -> str | None:
@@ -128,13 +133,15 @@ def write(
     environ: Mapping[str, str],
     deadline: float,
     seal: str = "",
+    racy: Mapping[bytes, str] | None = None,
 ) -> None:
     """Keep a snapshot. `deadline`: epoch seconds from which it no longer holds; `environ`: digests by name.
 
     `states` maps paths, as bytes and relative to `root`, to their figures; `absent` are paths where nothing may be.
-    `seal` is that of its compiled graph. Raises `OSError`.
+    `seal` is that of its compiled graph; `racy` the digests of files that are to be read. Raises `OSError`.
     """
-    header = (key, boot_id(), message, root, dict(environ), deadline, list(absent), len(states), seal)
+    told = (key, boot_id(), message, root, dict(environ), deadline)
+    header = (*told, list(absent), len(states), seal, dict(racy or {}))
     keep(path, header, list(_chunks(states)))
 
 
@@ -201,12 +208,15 @@ def find(path: str, key: bytes, environ: Mapping[str, str], now: float) -> Found
         found = _read(path)
         if found is None:
             return None
-        told, boot, _, root, variables, deadline, absent, count, _ = found.header
+        told, boot, _, root, variables, deadline, absent, count, _, racy = found.header
         if told != key or boot != boot_id() or now >= deadline or not _has_records(path):
             return None
         if any(digest(environ.get(name)) != value for name, value in variables.items()):
             return None
         found.changed = _differing(root, absent, found.chunks, min(_cores(), count // ALONE))
+        if racy:
+            found.changed += _rewritten(root, racy.keys() - set(found.changed), racy)
+        found.asked_ns = int(now * 1e9)
         return found
     except OSError:  # no such snapshot, a folder that has gone, no process to be had
         return None
@@ -253,6 +263,14 @@ def _differing(root: str, absent: Iterable[bytes], chunks: list[Chunk], workers:
     if len(changed) > MOST_CHANGED:
         raise ValueError("too many to follow")
     return changed
+
+
+def _rewritten(root: str, paths: Iterable[bytes], told: Mapping[bytes, str]) -> list[bytes]:
+    """Those whose content is another one. Raises `OSError`."""
+    from flowmake.world.contents import has_digest
+
+    above = os.fsencode(root)
+    return [path for path in paths if not has_digest(os.path.join(above, path), told[path])]
 
 
 def _fork(root: str, chunks: list[Chunk]) -> tuple[int, int]:

@@ -35,7 +35,11 @@ def figures(status: os.stat_result) -> Figures:
 
 def granularity_ns(status: os.stat_result) -> int:
     """How long after a change of this file another one could leave the same times."""
-    return FINE_NS if status.st_mtime_ns % 1_000_000_000 else COARSE_NS
+    return _granularity_ns(status.st_mtime_ns)
+
+
+def _granularity_ns(mtime_ns: int) -> int:
+    return FINE_NS if mtime_ns % 1_000_000_000 else COARSE_NS
 
 
 def changed_ns(status: os.stat_result) -> int:
@@ -43,9 +47,10 @@ def changed_ns(status: os.stat_result) -> int:
     return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def is_racy(status: os.stat_result, hashed_at_ns: int) -> bool:
+def is_racy(state: Figures, hashed_at_ns: int) -> bool:
     """Whether a change after hashing could have gone unseen."""
-    return changed_ns(status) >= hashed_at_ns - granularity_ns(status)
+    _, mtime_ns, ctime_ns, _, _ = state
+    return max(mtime_ns, ctime_ns) >= hashed_at_ns - _granularity_ns(mtime_ns)
 
 
 def tick_left(status: os.stat_result, now_ns: int) -> float:
@@ -64,8 +69,8 @@ class StatCache:
         self._dropped: set[str] = set()
         self.seen = 0
         """How many look-ups there were."""
-        self.untrusted: dict[str, os.stat_result] = {}
-        """What was hashed too early to be trusted since loading, with its stat."""
+        self.untrusted: dict[str, tuple[os.stat_result, str]] = {}
+        """What was hashed too early to be trusted since loading, with its stat and digest."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -102,11 +107,11 @@ class StatCache:
         if changed_ns(status) > LARGEST:  # beyond the year 2262: not worth remembering
             self.drop(path)
             return
-        trusted = hashed.stable and not is_racy(status, hashed.started_ns)
+        trusted = hashed.stable and not is_racy(figures(status), hashed.started_ns)
         if trusted:
             self.untrusted.pop(path, None)
         else:
-            self.untrusted[path] = status
+            self.untrusted[path] = status, hashed.digest
         self._rows[path] = (
             status.st_size,
             status.st_mtime_ns,

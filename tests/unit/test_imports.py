@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,8 +105,9 @@ def test_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
     """The second time, a snapshot answers: nothing of what judges or parses is imported."""
     (tmp_path / "Flowfile").write_text('[tasks.a]\noutputs = ["a"]\nrun = "echo {{ 1 }} > a"\n')
     statement = "import sys; sys.argv[1:] = ['run']; from flowmake.__main__ import main; assert main() == 0"
-    for _ in range(2):
-        imported_by(statement, tmp_path)
+    imported_by(statement, tmp_path)
+    shutil.rmtree(tmp_path / ".flowmake" / "snapshots")  # that of a run that has just written files asks to read them
+    imported_by(statement, tmp_path)
     loaded = imported_by(statement, tmp_path)
     assert not loaded & {*HEAVY, "msgspec", "tomli", "xxhash", "typing", "re", "json"}
     assert not {name for name in loaded if name.startswith(("flowmake.cli", "flowmake.core"))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowmake.world import snapshot
+from flowmake.world.hashing import hash_bytes
 from flowmake.world.patching import Patch
 from flowmake.world.snapshot import Found
-from flowmake.world.statcache import Figures, figures
+from flowmake.world.statcache import COARSE_NS, Figures, figures
 
 KEY = b"key"
 NAMES = [f"{folder}{name}".encode() for folder in ("", "many/", "few/") for name in "abcdef"]
@@ -81,3 +83,16 @@ def test_what_no_longer_counts_is_no_longer_looked_at(tmp_path: Path) -> None:
     Patch({}, set(), {b"a"}).write(kept.found(), "")
     (kept.root / "a").unlink()
     assert kept.found().answer == "fresh\n"
+
+
+def test_what_was_changed_too_late_to_be_trusted_is_read_until_its_time_is_over(tmp_path: Path) -> None:
+    """The same figures, another content: as of one who writes twice within the clock's tick."""
+    kept = Kept(tmp_path / "root", [b"a", b"b"])
+    Patch({}, set(), set(), {b"a": hash_bytes(b"old"), b"b": hash_bytes(b"new")}).write(kept.found(), "")
+    assert kept.found().changed == [b"b"]
+    Patch(kept.states([b"b"]), set(), {b"b"}).write(kept.found(), "")
+    found = kept.found()
+    assert (found.changed, found.racy.keys()) == ([], {b"a"})
+    found.asked_ns = time.time_ns() + 10 * COARSE_NS
+    Patch({}, set(), set()).write(found, "")
+    assert kept.found().racy == {}

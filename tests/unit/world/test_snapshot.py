@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from flowmake.world import database, snapshot
+from flowmake.world.hashing import hash_bytes
 from flowmake.world.statcache import figures
 from tests.answers import answer_of
 
@@ -67,6 +68,22 @@ def few(kept: Kept) -> Kept:
 
 
 # -- what it holds ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [(0o644, ""), (0o755, "+x")])
+def test_a_racy_file_is_told_by_its_content(kept: Kept, mode: int, suffix: str) -> None:
+    """Nothing but the content tells a file from what is said to have been there."""
+    (kept.root / "one").write_text("one")
+    (kept.root / "one").chmod(mode)
+    state = {b"one": figures(os.stat(kept.root / "one"))}
+    for content, answer in ((b"one", "fresh\n"), (b"two", None)):
+        told = {b"one": hash_bytes(content) + suffix}
+        snapshot.write(kept.path, KEY, "fresh\n", str(kept.root), state, [], {}, NOW + 1, racy=told)
+        assert kept.answer() == answer
+    (kept.root / "one").unlink()
+    found = snapshot.find(kept.path, KEY, {}, NOW)
+    assert found is not None
+    assert found.changed == [b"one"]
 
 
 def test_it_answers_from_anywhere_and_stays_there(few: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
