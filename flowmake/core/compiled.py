@@ -62,6 +62,7 @@ class Compiled:
     def __init__(self, sections: Sections) -> None:
         self._sections = sections
         self.names = _texts(sections["names"])
+        self._groups = frozenset(_texts(sections["groups"]))
         self.question = msgspec.msgpack.decode(sections["question"], type=Question)
         self.flow = msgspec.msgpack.decode(sections["flow"], type=Flow)
         self._makers = msgspec.msgpack.decode(sections["makers"], type=_Makers)
@@ -100,8 +101,7 @@ class Compiled:
 
     def beside(self, names: Container[str]) -> tuple[str, ...]:
         """All tasks but these, and without groups."""
-        groups = frozenset(_texts(self._sections["groups"]))
-        return tuple(name for name in self.names if name not in names and name not in groups)
+        return tuple(name for name in self.names if name not in names and name not in self._groups)
 
     def _below_root(self, path: str) -> str:
         return "." if path == self.flow.root else path.removeprefix(self.flow.root.rstrip("/") + "/")

@@ -377,6 +377,7 @@ def test_that_of_another_project_is_none(built: Project, project: Project) -> No
         ("entry", b"?" * 10_000),
         ("makers", b""),
         ("names", None),
+        ("groups", None),
     ],
 )
 def test_that_of_another_flowmake_is_none(built: Project, section: str, data: bytes | None) -> None:
