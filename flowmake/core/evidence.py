@@ -260,9 +260,14 @@ class Evidence:
     ) -> Renderer:
         """Renders the task's templates; `outputs` maps final output paths to where the command shall write instead."""
         staged = outputs or {}
-        made = [(staged.get(output.path, output.path), output.name) for output in task.outputs]
-        paths = Paths([(entry.path, entry.name) for entry in resolved], made, lambda: self._needs(task))
-        return Renderer(self.graph.flow, task, paths, cpu)
+
+        def read() -> PathList:
+            return fingerprint.path_list((entry.path, entry.name) for entry in resolved)
+
+        def made() -> PathList:
+            return fingerprint.path_list((staged.get(made.path, made.path), made.name) for made in task.outputs)
+
+        return Renderer(self.graph.flow, task, Paths(read, made, lambda: self._needs(task)), cpu)
 
     def _needs(self, task: Task) -> dict[str, Any]:
         return {
@@ -307,7 +312,7 @@ class Evidence:
         task = self.graph.tasks[name]
         assert before.recipe is not None
         checks = {entry.path: entry.check for entry in self.resolve(task)}
-        self.changed([*before.inputs, *made, *discovered])
+        self.changed(dict.fromkeys([*before.inputs, *self.output_paths(task), *made, *discovered]))
         for path, digest in vouched.items():
             self.files.vouch(path, digest)
         inputs = dict(before.inputs)

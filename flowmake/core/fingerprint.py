@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import xxhash
+from msgspec import Struct
 
 from flowmake.core import templates
 from flowmake.core.errors import FlowfileError
@@ -23,18 +25,12 @@ def text_digest(text: str) -> str:
     return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogateescape"))
 
 
-class Paths:
-    """The resolved paths that templates of one task may mention, by named group where they were named."""
+class Paths(Struct, frozen=True):
+    """The resolved paths that templates of one task may mention, asked for only where one has to be rendered."""
 
-    def __init__(
-        self,
-        inputs: Iterable[tuple[str, str]],
-        outputs: Iterable[tuple[str, str]],
-        needs: Callable[[], Mapping[str, Any]],
-    ) -> None:
-        self.inputs = path_list(inputs)
-        self.outputs = path_list(outputs)
-        self.needs = needs
+    inputs: Callable[[], templates.PathList]
+    outputs: Callable[[], templates.PathList]
+    needs: Callable[[], Mapping[str, Any]]
 
 
 def path_list(pairs: Iterable[tuple[str, str]]) -> templates.PathList:
@@ -77,6 +73,8 @@ class Renderer:
     def digests(self, tracked: Mapping[str, str | None]) -> dict[str, str]:
         """A digest for each variable that counts. Those that may be secret get one that cannot be turned back."""
         values = {**tracked, **self.environment()}
+        if not values:
+            return {}
         secret = {*self._flow.secrets, *self._flow.dotenv}
         if secret.isdisjoint(values):
             return {name: "" if value is None else text_digest(value) for name, value in values.items()}
@@ -95,8 +93,8 @@ class Renderer:
             "params": self._params(),
             "flow": {"name": flow.name, "root": flow.root},
             "task": {"name": self._task.name},
-            "inputs": self._paths.inputs,
-            "outputs": self._paths.outputs,
+            "inputs": self._paths.inputs(),
+            "outputs": self._paths.outputs(),
             "needs": self._paths.needs(),
             "cpu": self._cpu,
             **self._keys(),
@@ -118,11 +116,15 @@ class Renderer:
             name: value if foreach.keys[name].values is not None else outside(value) for name, value in keys.items()
         }
 
-    def plain(self, text: str, place: Place) -> str:
-        return templates.render(text, self._values(), place) if templates.has_template(text) else text
+    def plain(self, text: str, key: str) -> str:
+        """The text that the declaration has under this key."""
+        return templates.render(text, self._values(), self._at(key)) if templates.has_template(text) else text
 
-    def shell(self, text: str, place: Place) -> str:
-        return templates.render_shell(text, self._values(), place) if templates.has_template(text) else text
+    def _shell(self, text: str, key: str) -> str:
+        return templates.render_shell(text, self._values(), self._at(key)) if templates.has_template(text) else text
+
+    def _at(self, key: str) -> Place:
+        return self._declared.place.at(key)
 
     def value(self, value: Any, place: Place) -> Any:
         """`args` rendered deeply; a text that is one expression keeps the expression's type."""
@@ -138,20 +140,23 @@ class Renderer:
 
     def argv(self) -> tuple[str, ...]:
         """The command with wrapper and shell; empty for a `call`."""
-        declared, place = self._declared, self._declared.place
+        declared = self._declared
         if declared.kind == "run":
             assert isinstance(declared.action, str)
-            return (*self.wrapper(), *self.shell_words(), self.shell(declared.action, place.at("run")))
+            return (*self.wrapper(), *self.shell_words(), self._shell(declared.action, "run"))
         if declared.kind == "exec":
-            return (*self.wrapper(), *self._words(declared.action, place.at("exec")))
+            return (*self.wrapper(), *self._words(declared.action, "exec"))
         return ()
 
     def wrapper(self) -> tuple[str, ...]:
         """The words put before the command."""
-        return self._words(self._declared.wrapper, self._declared.place.at("wrapper"))
+        return self._words(self._declared.wrapper, "wrapper")
 
-    def _words(self, words: Iterable[str], place: Place) -> tuple[str, ...]:
+    def _words(self, words: Sequence[str], key: str) -> tuple[str, ...]:
         """Each word rendered; one that is a single expression giving a list becomes a word for each element."""
+        if not any(map(templates.has_template, words)):
+            return tuple(words)
+        place = self._at(key)
         found: list[str] = []
         for index, word in enumerate(words):
             found += templates.render_list(word, self._values(), place.at(index), after_dashes="--" in found)
@@ -175,7 +180,7 @@ class Renderer:
         return {**shared, **_rendered(self._declared.env, {**values, "env": shared}, self._declared.place.at("env"))}
 
     def cwd(self) -> str:
-        return self.plain(self._declared.cwd, self._declared.place.at("cwd"))
+        return self.plain(self._declared.cwd, "cwd")
 
     def args(self) -> dict[str, Any]:
         return {k: self.value(v, self._declared.place.at("args", k)) for k, v in self._declared.args.items()}
@@ -230,7 +235,7 @@ def _lines(task: Task, parts: _Parts, call: str, module: str) -> Iterable[str]:
     renderer, argv, cwd, args = parts
     if declared.kind == "run":
         yield argv[-1]
-        yield "shell: " + json.dumps(renderer.shell_words())
+        yield _shell_line(renderer.shell_words())
     elif declared.kind == "exec":
         yield json.dumps(argv[len(renderer.wrapper()) :])
     elif declared.kind == "call":
@@ -242,7 +247,13 @@ def _lines(task: Task, parts: _Parts, call: str, module: str) -> Iterable[str]:
     if cwd:
         yield f"cwd: {cwd}"
     if declared.depfile:
-        yield "depfile: " + renderer.plain(declared.depfile, declared.place.at("depfile"))
+        yield "depfile: " + renderer.plain(declared.depfile, "depfile")
+
+
+@lru_cache
+def _shell_line(words: tuple[str, ...]) -> str:
+    """Nearly all tasks of a flow have the same."""
+    return "shell: " + json.dumps(words)
 
 
 def identity(made_by: Recipe, inputs: Mapping[str, str]) -> str:

@@ -37,20 +37,16 @@ def rehearse(graph: Graph, names: Iterable[str]) -> None:
             continue
         seen.add(task.declared.name)
         try:
-            renderer = Renderer(graph.flow, task, _Rehearsed(graph, task))
+            renderer = Renderer(graph.flow, task, _rehearsed(graph, task))
             fingerprint.recipe(renderer, task, {})
-            renderer.plain(task.declared.depfile, task.declared.place.at("depfile"))
         except FlowfileError as error:
             problems.update(dict.fromkeys(error.problems))
     if problems:
         raise FlowfileError(list(problems))
 
 
-class _Rehearsed(Paths):
-    def __init__(self, graph: Graph, task: Task) -> None:
-        super().__init__((), (), lambda: _needs(graph, task))
-        self.inputs = _paths(task.inputs)
-        self.outputs = _paths(task.outputs)
+def _rehearsed(graph: Graph, task: Task) -> Paths:
+    return Paths(lambda: _paths(task.inputs), lambda: _paths(task.outputs), lambda: _needs(graph, task))
 
 
 def _paths(entries: Iterable[Input | Output]) -> PathList:

@@ -257,7 +257,6 @@ class Attempts:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
         running.ended = self._session.clock.now()
         self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name)
-        self._evidence.changed([*self._evidence.output_paths(running.task), *running.outputs.made()])
         running.timed_out |= ended.timed_out
         if running.fence.name and ended.seconds:
             running.started = running.ended - ended.seconds  # what it waited in a queue is none of its own time
@@ -267,7 +266,7 @@ class Attempts:
             trace, message = self._accept(running, ended)
         if trace is not None:
             return self._succeeded(running, ended, trace)
-        self._evidence.changed(self._evidence.output_paths(running.task))
+        self._evidence.changed([*self._evidence.output_paths(running.task), *running.outputs.made()])
         return self._failed(running, ended, message)
 
     def _failure(self, running: Running, ended: Ended) -> str:
@@ -310,7 +309,7 @@ class Attempts:
             return ""
         evidence = self._evidence
         renderer = evidence.renderer(running.task, evidence.resolve(running.task), running.outputs.staged())
-        return normalise(renderer.plain(declared.depfile, declared.place.at("depfile")))
+        return normalise(renderer.plain(declared.depfile, "depfile"))
 
     def _read_depfile(self, running: Running) -> list[str]:
         path = self._depfile(running)

@@ -83,8 +83,12 @@ def line(event: Event) -> bytes:
 
 def as_dict(event: Event) -> dict[str, Any]:
     """The versioned, machine-readable form."""
-    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name not in ("time", "run")}
-    return {"v": VERSION, "event": event_name(type(event)), "time": iso_time(event.time), "run": event.run, **fields}
+    return {
+        "v": VERSION,
+        "event": event_name(type(event)),
+        **msgspec.structs.asdict(event),
+        "time": iso_time(event.time),
+    }
 
 
 @lru_cache
