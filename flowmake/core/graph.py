@@ -144,8 +144,11 @@ class Graph:
 
     def discover(self, name: str, upstream: Iterable[str]) -> tuple[str, ...]:
         """Add edges learnt later (listed paths, depfiles); returns those that are new. Never adds a cycle."""
-        known = set(self._upstream[name])
-        new = tuple(dict.fromkeys(u for u in upstream if u not in known and u != name and not self.reaches(u, name)))
+        found = dict.fromkeys(upstream)
+        if not found:
+            return ()
+        known = {name, *self._upstream[name]}
+        new = tuple(u for u in found if u not in known and not self.reaches(u, name))
         if new:
             self._upstream[name] += new
         return new

@@ -189,6 +189,8 @@ def serve(form: Form, jobs: int, folder: str) -> _Tokens:
     if form == "fifo":
         return _Tokens(reader, writer, f"fifo:{path}", owned=(reader, writer), path=path)
     shared = (os.open(path, os.O_RDONLY), writer)
+    for fd in shared:
+        os.set_inheritable(fd, True)  # once: to do so around each start would cost six calls for each command
     os.unlink(path)
     return _Tokens(reader, writer, f"{shared[0]},{shared[1]}", shared, (reader, *shared))
 

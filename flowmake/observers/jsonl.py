@@ -14,14 +14,16 @@ import msgspec
 from flowmake.core.events import Event
 
 VERSION = 1
+HOLD = 0.1
+"""Seconds between two writes of what is held back, at the least: a scheduler of small tasks ticks a thousand times."""
 _BORDER = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Jsonl:
     """Writes to `stream`; `report` is told once, in a sentence, when that fails.
 
-    With `eager` each line is written at once, else with the next tick. An unbuffered file is best: what a buffer could
-    not get rid of would come up again when the file is closed.
+    With `eager` each line is written at once, else with one of the next ticks. An unbuffered file is best: what a
+    buffer could not get rid of would come up again when the file is closed.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Jsonl:
         self._broken = False
         self._eager = eager
         self._held: list[bytes] = []
+        self._written = -HOLD
 
     def on_event(self, event: Event) -> None:
         """Take in one line."""
@@ -47,8 +50,9 @@ class Jsonl:
                 self._guarded(self._write)
 
     def on_tick(self, now: float) -> None:
-        """Write what is held back."""
-        if self._held and not self._broken:
+        """Write what is held back, once in a while; `now` is monotonic seconds."""
+        if self._held and not self._broken and now - self._written >= HOLD:
+            self._written = now
             self._guarded(self._write)
 
     def close(self) -> None:

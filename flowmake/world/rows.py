@@ -201,13 +201,18 @@ class Lazy(MutableMapping[str, Item], Generic[Item]):
         self._fresh: dict[str, Item] = {}
 
     def __getitem__(self, task: str) -> Item:
+        item = self.get(task)
+        if item is None:
+            raise KeyError(task)
+        return cast(Item, item)
+
+    def get(self, task: str, default: Any = None) -> Any:
+        """As of every mapping, but without an exception made for each task that is not there."""
         item = self._fresh.get(task)
         if item is not None:
             return item
         row = self._rows.get(task) or self._find(task)
-        if row is None:
-            raise KeyError(task)
-        return self._make(task, row)
+        return default if row is None else self._make(task, row)
 
     def __setitem__(self, task: str, item: Item) -> None:
         self._rows[task] = ()
