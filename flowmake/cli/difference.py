@@ -20,11 +20,11 @@ Change = Literal[
     "slower",
     "faster",
     "ran",
-    "did_not_run",
     "cut_off",
     "recipe",
     "inputs",
     "outputs",
+    "did_not_run",
 ]
 _RANKS = {change: rank for rank, change in enumerate(get_args(Change))}
 """What people want to hear of first."""
