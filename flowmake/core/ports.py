@@ -222,6 +222,10 @@ class Executor(Protocol):
         """Attempts that ended since the last call."""
         ...
 
+    def notices(self) -> Sequence[str]:
+        """What a person should know since the last call: sentences about the engine, not about the end of a task."""
+        return ()
+
     def fds(self) -> Sequence[int]:
         """Descriptors that become readable when `poll` may have news."""
         ...

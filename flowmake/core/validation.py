@@ -101,11 +101,24 @@ def _check(value: Any, info: inspect.Type, place: Place) -> Iterator[Problem]:
             for index, item in enumerate(value):
                 yield from _check(item, items.item_type, place.at(index))
         case inspect.IntType() | inspect.FloatType() as number:
-            if number.ge is not None and value < number.ge:
-                yield Problem(f"`{label(place)}` must be at least {number.ge}, not {value}", (place,))
+            if bound := _out_of_bounds(value, number):
+                yield Problem(f"`{label(place)}` must be {bound}, not {value}", (place,))
         case inspect.LiteralType() as literal:
             if value not in literal.values:
                 yield _wrong_choice(value, literal, place)
+
+
+def _out_of_bounds(value: float, number: inspect.IntType | inspect.FloatType) -> str:
+    """What a number should be that it is not; empty if it is."""
+    if number.ge is not None and value < number.ge:
+        return f"at least {number.ge}"
+    if number.gt is not None and value <= number.gt:
+        return f"more than {number.gt}"
+    if number.le is not None and value > number.le:
+        return f"at most {number.le}"
+    if number.lt is not None and value >= number.lt:
+        return f"less than {number.lt}"
+    return ""
 
 
 def _check_struct(value: dict[str, Any], struct: inspect.StructType, place: Place) -> Iterator[Problem]:

@@ -129,11 +129,14 @@ class Scheduler:
         return self._session.executors.values()
 
     def _collect(self) -> None:
-        for executor in self._executors():
+        for name, executor in self._session.executors.items():
             for ended in self._arrivals.sift(executor.poll(), executor.traits.latency):
                 running, claim = self._running.pop(ended.task)
                 self._give_back(claim)
                 self._finish(running, claim, ended)
+            for text in executor.notices():
+                said = f"executor `{name}`: {text}"
+                self._session.emit(Notice(time=self._now(), run=self._session.run, text=said, level="warning"))
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
 

@@ -78,6 +78,10 @@ class Call:
         self._close()
         return self._said
 
+    def errors(self) -> str:
+        """What it has printed to stderr, as far as `said` has seen."""
+        return self._said.err if self._said is not None else self._text(self._err)
+
     def _seconds(self) -> float:
         return time.monotonic() - self._began
 

@@ -110,10 +110,22 @@ def job_id(said: Said) -> str:
 
 def refusal(said: Said) -> tuple[str, bool]:
     """Why a submission failed, in Slurm's words, and whether it may be taken later."""
-    lines = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in said.err.splitlines()]
-    why = next((line for line in reversed(lines) if line), f"`sbatch` ended with exit code {said.code}")
-    is_busy = said.code < 0 or any(word.lower() in said.err.lower() for word in BUSY)
-    return why.removeprefix("Batch job submission failed: "), is_busy
+    why = _last_line(said.err) or f"`sbatch` ended with exit code {said.code}"
+    return why, said.code < 0 or _is_busy(said.err)
+
+
+def complaint(err: str) -> str:
+    """Why a submission that is still under way takes so long, from what it has printed; empty if it does not say."""
+    return _last_line(err) if _is_busy(err) else ""
+
+
+def _last_line(err: str) -> str:
+    lines = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in err.splitlines()]
+    return next((line for line in reversed(lines) if line), "").removeprefix("Batch job submission failed: ")
+
+
+def _is_busy(err: str) -> bool:
+    return any(word.lower() in err.lower() for word in BUSY)
 
 
 def jobs(said: Said) -> list[Job] | None:

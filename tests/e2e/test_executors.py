@@ -272,6 +272,14 @@ MISTAKES = {
 }
 
 
+MISTAKES["too much for one job"] = (
+    '[executors.hpc]\nkind = "slurm"\nbatch = 101\n[tasks.t]\nrun = "true"\nexecutor = "hpc"\n',
+    "Flowfile:3:9: error: `executors.hpc.batch` must be at most 100, not 101\n"
+    "    3 | batch = 101\n      |         ^^^\n\n"
+    "1 error in Flowfile\n",
+)
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistakes_are_found_before_anything_starts(project: Any, env: dict[str, str], mistake: str) -> None:
     flowfile, error = MISTAKES[mistake]

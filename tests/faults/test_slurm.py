@@ -214,7 +214,8 @@ def test_the_queue_is_full(project: Any, tmp_path: Path) -> None:
     with running_cluster(max_jobs=2, min_job_age=2) as small:
         with project.start("run", env=small.env) as process:
             project.write("go")
-            finish(process)
+            said = finish(process)
+        assert "executor `slurm`: Slurm takes no jobs for now, and is asked again: " in said
         assert_like_a_clean_run(project, tmp_path, small.env)
 
 

@@ -16,8 +16,8 @@ from msgspec import Struct
 from flowmake.core.errors import UsageError
 from flowmake.core.ports import Ended, Executor, ExecutorKind, Leftover, Site, Traits, Work
 from flowmake.engine.executors import slurmqueue
-from flowmake.engine.executors.slurmoptions import LARGEST_BATCH, Options, allocation, common, demands, packed, unpacked
-from flowmake.engine.executors.slurmqueue import Gone, Job, Queue, Refused
+from flowmake.engine.executors.slurmoptions import Options, allocation, common, demands, packed, unpacked
+from flowmake.engine.executors.slurmqueue import Busy, Gone, Job, Queue, Refused
 from flowmake.engine.mailbox import Mailbox
 from flowmake.world import slurm
 from flowmake.world.slurm import Fate, Slurm
@@ -61,6 +61,7 @@ class SlurmExecutor(Executor):
         """The fences behind each job's key that are still out."""
         self._gathered: list[Work] = []
         self._ended: list[Ended] = []
+        self._notices: list[str] = []
         self._left: dict[str, str] = {}
         """Fences of leftovers, with the keys of their jobs."""
         self._allocations = 0
@@ -110,7 +111,7 @@ class SlurmExecutor(Executor):
         for work in gathered:
             alike.setdefault((work.fence.rpartition("-")[0], demands(work.resources)), []).append(work)
         for (_, asked), works in alike.items():
-            size = min(self._options.batch, LARGEST_BATCH)
+            size = self._options.batch
             for first in range(0, len(works), size):
                 self._submit_one(works[first : first + size], asked)
 
@@ -167,7 +168,14 @@ class SlurmExecutor(Executor):
             self._jobs.pop(entry.key, None)
             self._queue.forget(entry.key)
 
+    def notices(self) -> Sequence[str]:
+        notices, self._notices = self._notices, []
+        return notices
+
     def _hear(self, news: slurmqueue.News) -> None:
+        if isinstance(news, Busy):
+            self._notices.append(f"Slurm takes no jobs for now, and is asked again: {news.why}")
+            return
         if isinstance(news, Refused):
             if news.key == ALLOCATION:
                 self._allocations = 0

@@ -32,7 +32,9 @@ class Options(RemoteOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         doc("More arguments of `sbatch`.", expects="a list of strings", example='["--constraint=avx2"]'),
     ] = ()
     batch: Annotated[
-        int, Meta(ge=1), doc("How many short tasks share a job, one after the other; at most 100.", example="50")
+        int,
+        Meta(ge=1, le=LARGEST_BATCH),
+        doc("How many short tasks share a job, one after the other; at most 100.", example="50"),
     ] = 1
     alloc: Annotated[
         bool | AllocTable,

@@ -35,6 +35,12 @@ class Refused(Struct, frozen=True):
     why: str
 
 
+class Busy(Struct, frozen=True):
+    """Slurm takes no jobs for now; why, in its words. Told once."""
+
+    why: str
+
+
 class Gone(Struct, frozen=True):
     """A job is neither queued nor running any more."""
 
@@ -42,7 +48,7 @@ class Gone(Struct, frozen=True):
     fate: Fate
 
 
-News = Refused | Gone
+News = Refused | Busy | Gone
 
 
 class Queue:
@@ -54,6 +60,7 @@ class Queue:
         self._submitting: list[tuple[Job, Call]] = []
         self._doubtful: dict[str, Job] = {}
         """Refused for now; one listing must tell that they are not there after all before they are tried again."""
+        self._has_told = False
         self._ids: dict[str, str] = {}
         self._since: dict[str, float] = {}
         """When each job was there for certain."""
@@ -126,15 +133,23 @@ class Queue:
             said = call.said()
             if said is None:
                 still.append((job, call))
+                # `sbatch` itself waits and repeats for minutes when the queue is full.
+                yield from self._tell_busy(slurm.complaint(call.errors()))
             elif found := slurm.job_id(said):
                 self._is_there(job.key, found)
             else:
                 why, is_busy = slurm.refusal(said)
                 if is_busy:
                     self._doubtful[job.key] = job
+                    yield from self._tell_busy(why)
                 else:
                     yield Refused(job.key, why)
         self._submitting = still
+
+    def _tell_busy(self, why: str) -> Iterator[News]:
+        if why and not self._has_told:
+            self._has_told = True
+            yield Busy(why)
 
     def _is_there(self, key: str, job_id: str) -> None:
         """A job was submitted; if nobody wants it any more, it goes at once."""

@@ -54,6 +54,7 @@ def test_the_id_of_a_job(answer: Said, job: str) -> None:
 )
 def test_refusals_that_pass_and_those_that_do_not(err: str, why: str, is_busy: bool) -> None:
     assert slurm.refusal(said(1, "", err)) == (why, is_busy)
+    assert slurm.complaint(err) == (why if is_busy else "")
 
 
 def test_who_was_killed_for_not_answering_may_be_asked_again() -> None:
