@@ -1,6 +1,6 @@
 """What a flow is made of: declarations as written, tasks as they will run, traces as recorded. Data only."""
 
-from __future__ import annotations
+# Annotations are evaluated here: as texts, they took msgspec milliseconds each time that it first decodes a flow.
 
 import math
 from collections.abc import Mapping

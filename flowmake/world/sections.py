@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import marshal
-from binascii import crc32
 from collections.abc import Mapping
+
+from xxhash import xxh3_64_hexdigest
 
 from flowmake.world import snapshot
 
-MAGIC = b"flowmake sections 1\n"
+MAGIC = b"flowmake sections 2\n"
 
 
 def write(path: str, sections: Mapping[str, bytes | memoryview], version: str) -> str:
@@ -16,7 +17,7 @@ def write(path: str, sections: Mapping[str, bytes | memoryview], version: str) -
     body = b"".join(sections.values())
     lengths = {name: len(data) for name, data in sections.items()}
     table = marshal.dumps((version, lengths))
-    seal = f"{crc32(body):08x}-{crc32(table):08x}"
+    seal = _seal(table, body)
     snapshot.replace(path, MAGIC + len(table).to_bytes(4, "big") + table + body)
     return seal
 
@@ -30,10 +31,14 @@ def read(path: str, seal: str, version: str) -> dict[str, memoryview] | None:
         return None
     start = len(MAGIC) + 4
     end = start + int.from_bytes(data[len(MAGIC) : start], "big")
-    if data[: len(MAGIC)] != MAGIC or seal != f"{crc32(data[end:]):08x}-{crc32(data[start:end]):08x}":
+    if data[: len(MAGIC)] != MAGIC or seal != _seal(data[start:end], data[end:]):
         return None
     made_by, lengths = marshal.loads(data[start:end])
     return _parted(data[end:], lengths) if made_by == version else None
+
+
+def _seal(table: bytes | memoryview, body: bytes | memoryview) -> str:
+    return f"{xxh3_64_hexdigest(body)}-{xxh3_64_hexdigest(table)}"
 
 
 def _parted(body: memoryview, lengths: Mapping[str, int]) -> dict[str, memoryview]:

@@ -156,6 +156,11 @@ def without_the_last(project: Project) -> None:
     project.flowfile(CHAIN.partition("[tasks.c]")[0])
 
 
+def another_command(project: Project) -> None:
+    """Which the compiled graph takes over, and is written again."""
+    project.flowfile(CHAIN.replace("cat a a > b", "cat a a a > b"))
+
+
 def garbage(project: Project) -> None:
     project.write(".flowmake/state.db", "no state of ours, surely" * 1000)
 
@@ -175,6 +180,7 @@ THREE: dict[str, str] = {"in": "1\n2\n3\n"}
 STORIES = {
     "from nothing": Story(CHAIN, THREE),
     "a change": Story(CHAIN, THREE, longer),
+    "a command": Story(CHAIN, THREE, another_command),
     "atomic": Story(ATOMIC, THREE),
     "atomic, again": Story(ATOMIC, THREE, shorter),
     "temporary": Story(TEMPORARY, THREE, temps=frozenset("ab")),
@@ -228,6 +234,16 @@ if sys.platform == "linux":
     def test_a_power_cut_somewhere(stand: Stands, name: str, data: st.DataObject, which: float, share: float) -> None:
         number = data.draw(st.integers(1, len(stand(name).course.changes) + 1))
         stand(name).lose_power(number, which, share)
+
+    @pytest.mark.parametrize("name", ["a change", "a command"])
+    def test_a_crash_while_graph_and_snapshot_are_written(stand: Stands, name: str) -> None:
+        """Between the two as well: neither speaks for the other's time."""
+        course = stand(name).course
+        points = [point for point in course.points(thinned=False) if "/snapshots" in course.changes[point[0] - 1]]
+        renamed = [change for change in course.changes if change.startswith("rename ") and "/snapshots/" in change]
+        assert [change.endswith(".graph") for change in renamed] == [True, False]
+        for number, half in points:
+            stand(name).crash(number, half=half)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", STORIES)
