@@ -74,17 +74,17 @@ class Run:
                 self._say(text)
             try:
                 finished = self._run(view, demand, outposts)
+                # This writes what was recorded to the database, while the tick goes by that `settle` waits for.
+                beyond = store.runs_beyond(workspace.flow.history, self._clock.now()) if self._ran else []
                 files.settle()
                 self._remember(Sight(view, demand), finished)
                 store.save_stat_cache(files.cache)
             finally:
                 for observer in self._observers:
                     observer.close()
-            if self._ran:
-                # In this order: of a run that is recorded, what a crash has left will be removed next time.
-                beyond = store.runs_beyond(workspace.flow.history, self._clock.now())
-                workspace.state.remove_runs(beyond)
-                store.forget_runs(beyond)
+            # In this order: of a run that is recorded, what a crash has left will be removed next time.
+            workspace.state.remove_runs(beyond)
+            store.forget_runs(beyond)
             return finished
         finally:
             store.close()
