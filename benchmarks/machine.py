@@ -18,6 +18,16 @@ def described() -> dict[str, object]:
     }
 
 
+def told() -> str:
+    """The same as a sentence for a page, with how busy the machine is now."""
+    found = described()
+    on = ", ".join([str(found["processor"]), f"{found['cores']} cores", f"{found['memory']} GiB", str(found["system"])])
+    load = os.getloadavg()[0]
+    return (
+        f"Measured on {on}, Python {found['python']}; at the end {load:.1f} processes wanted to run, others included."
+    )
+
+
 def digest_of(folder: Path) -> str:
     """Of all Python files below: numbers of another state of the code are not to be mixed with these."""
     digest = blake2b(digest_size=8)

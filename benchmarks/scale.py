@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from machine import described
+from machine import told
 
 HERE = Path(__file__).resolve().parent
 SIZES = (1_000, 10_000, 100_000, 500_000)
@@ -49,16 +49,7 @@ judging, starting, taking over the outputs, recording. `benchmarks/scale` makes 
 def main(out: Path, sizes: tuple[int, ...]) -> None:
     rows = [_row(size) for size in sizes]
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(ABOUT.format(machine=_machine()) + "".join(rows))
-
-
-def _machine() -> str:
-    found = described()
-    on = ", ".join([str(found["processor"]), f"{found['cores']} cores", f"{found['memory']} GiB", str(found["system"])])
-    load = os.getloadavg()[0]
-    return (
-        f"Measured on {on}, Python {found['python']}; at the end {load:.1f} processes wanted to run, others included."
-    )
+    out.write_text(ABOUT.format(machine=told()) + "".join(rows))
 
 
 def _row(size: int) -> str:

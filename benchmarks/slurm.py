@@ -1,0 +1,155 @@
+"""Runs trivial jobs on a throw-away Slurm: by a loop of `sbatch`, flowmake and Snakemake; writes what they took.
+
+Everything is real. The two nodes and the controller share this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from machine import told
+
+from tests.slurm import Cluster, running_cluster
+
+PAGE = Path(__file__).resolve().parent.parent / "docs/benchmarks/slurm.md"
+BIN = Path(sys.executable).parent
+LIMIT = 90
+"""Seconds after which a way counts as not finished."""
+ROUNDS = 2
+FLOW = """\
+[executors.slurm]
+kind = "slurm"
+{options}
+[tasks.t]
+foreach = {{ n = {{ range = [0, {jobs}] }} }}
+outputs = ["out/{{{{ n }}}}"]
+run = "echo {{{{ n }}}} > {{{{ outputs }}}}"
+executor = "slurm"
+"""
+SNAKEFILE = """\
+rule all:
+    input: expand("out/{{n}}", n=range({jobs}))
+rule t:
+    output: "out/{{n}}"
+    resources: mem_mb=50, runtime=5
+    shell: "echo {{wildcards.n}} > {{output}}"
+"""
+GENERIC = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sbatch --parsable --output=/dev/null")
+PLUGIN = ("--executor", "slurm", "--slurm-status-command", "squeue", "--slurm-no-account")
+ABOUT = """\
+# Jobs on Slurm: what each way takes
+
+Trivial tasks (`echo N > out/N`), each a job of its own unless said otherwise, on a Slurm with a controller and two
+nodes of two cores, all on one machine. The loop calls `sbatch` for each, and then `squeue` until none is left.
+`benchmarks/slurm` makes this page: every way in turn, {rounds} rounds, the times of all.
+"""
+REMARKS = """
+How fast Slurm starts jobs varies between runs, for the loop as well. By the start times that `scontrol` tells, it often
+starts four in a second, one for each core, whether a job takes 5 ms or 200 ms, and in other runs up to three times as
+many. The jobs of flowmake, which start Python to measure outputs and report them, gain less from the latter than those of
+a shell and `echo`: a hundred jobs once took the loop 25.0 s and flowmake 25.2 s, once 14.8 s and 24.1 s. Where that
+matters, `batch` or `alloc` spare it.
+
+Snakemake's Slurm plugin asks `sacct` by default, for which a cluster needs an accounting database. Here there is none,
+so it was told to ask `squeue`. Since its jobs do not keep `SLURM_CONF`, `srun` is wrapped to have it. Both of
+Snakemake's ways were told to look once a second, instead of every ten.
+"""
+
+
+def loop(cluster: Cluster, folder: Path, jobs: int) -> bool:
+    (folder / "out").mkdir()
+    env = {**os.environ, **cluster.env}
+    for n in range(jobs):
+        script = f"#!/bin/sh\necho {n} > out/{n}\n"
+        argv = ["sbatch", "--parsable", "--output=/dev/null", f"--chdir={folder}"]
+        subprocess.run(argv, input=script, text=True, env=env, check=True, capture_output=True)
+    while cluster.jobs():
+        time.sleep(0.1)
+    return True
+
+
+def flowmake(options: str) -> Callable[[Cluster, Path, int], bool]:
+    def run(cluster: Cluster, folder: Path, jobs: int) -> bool:
+        (folder / "Flowfile").write_text(FLOW.format(options=options, jobs=jobs))
+        return _finishes([str(BIN / "flowmake"), "run", "--progress", "none"], cluster, folder)
+
+    return run
+
+
+def snakemake(*options: str) -> Callable[[Cluster, Path, int], bool]:
+    def run(cluster: Cluster, folder: Path, jobs: int) -> bool:
+        (folder / "Snakefile").write_text(SNAKEFILE.format(jobs=jobs))
+        argv = [str(BIN / "snakemake"), "--jobs", str(jobs), "--seconds-between-status-checks", "1", *options]
+        return _finishes(argv, cluster, folder)
+
+    return run
+
+
+def _finishes(argv: list[str], cluster: Cluster, folder: Path) -> bool:
+    """Does it come to its end in time? Raises `CalledProcessError` if it fails."""
+    wrapped = folder / "bin"
+    wrapped.mkdir()
+    (wrapped / "srun").write_text(f'#!/bin/sh\nSLURM_CONF={cluster.env["SLURM_CONF"]} exec /usr/bin/srun "$@"\n')
+    (wrapped / "srun").chmod(0o755)
+    env = {**os.environ, **cluster.env, "PATH": f"{wrapped}:{BIN}:{os.environ['PATH']}"}
+    try:
+        done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        done.check_returncode()
+    return True
+
+
+WAYS = {
+    "`sbatch` in a loop": loop,
+    "flowmake": flowmake(""),
+    "flowmake, `batch = 5`": flowmake("batch = 5"),
+    "flowmake, `alloc = true`": flowmake("alloc = true"),
+    "Snakemake, `cluster-generic` with `sbatch`": snakemake(*GENERIC),
+    "Snakemake, its Slurm plugin": snakemake(*PLUGIN),
+}
+
+
+def measure(cluster: Cluster, name: str, jobs: int) -> str:
+    """Seconds, as the page says them. Raises `RuntimeError` where outputs are missing."""
+    with TemporaryDirectory(prefix="flowmake-jobs-") as at:
+        folder = Path(at)
+        began = time.monotonic()
+        has_ended = WAYS[name](cluster, folder, jobs)
+        took = time.monotonic() - began
+        made = len(list((folder / "out").glob("*")))
+        cluster.clear()
+    if not has_ended:
+        return f"not finished after {LIMIT} s ({made} of {jobs})"
+    if made != jobs:
+        raise RuntimeError(f"{name}: {made} outputs of {jobs}")
+    return f"{took:.1f} s"
+
+
+def main(sizes: list[int]) -> None:
+    lines: list[str] = []
+    with running_cluster() as cluster:
+        for jobs in sizes:
+            names = [name for name in WAYS if jobs <= 10 or not name.startswith("Snakemake")]
+            took: dict[str, list[str]] = {name: [] for name in names}
+            for _ in range(ROUNDS):
+                for name in names:
+                    took[name].append(measure(cluster, name, jobs))
+                    print(jobs, name, took[name][-1], file=sys.stderr, flush=True)
+            lines += [f"## {jobs} jobs\n", "| way | seconds |", "|---|---|"]
+            lines += [f"| {name} | {', '.join(times)} |" for name, times in took.items()]
+            lines.append("")
+    about = f"{ABOUT.format(rounds=ROUNDS)}\n{told()}\n\n"
+    PAGE.write_text(about + "\n".join(lines).rstrip() + "\n" + REMARKS)
+
+
+if __name__ == "__main__":
+    main([int(each) for each in sys.argv[1:]] or [10, 40])
