@@ -52,9 +52,9 @@ nodes of two cores, all on one machine. The loop calls `sbatch` for each, and th
 REMARKS = """
 How fast Slurm starts jobs varies between runs, for the loop as well. By the start times that `scontrol` tells, it often
 starts four in a second, one for each core, whether a job takes 5 ms or 200 ms, and in other runs up to three times as
-many. The jobs of flowmake, which start Python to measure outputs and report them, gain less from the latter than those of
-a shell and `echo`: a hundred jobs once took the loop 25.0 s and flowmake 25.2 s, once 14.8 s and 24.1 s. Where that
-matters, `batch` or `alloc` spare it.
+many. The jobs of flowmake, which start Python to measure outputs and report them, gain less from the latter than
+those of a shell and `echo`: a hundred jobs once took the loop 25.0 s and flowmake 25.2 s, once 14.8 s and 24.1 s.
+Where that matters, `batch` or `alloc` spare it.
 
 Snakemake's Slurm plugin asks `sacct` by default, for which a cluster needs an accounting database. Here there is none,
 so it was told to ask `squeue`. Since its jobs do not keep `SLURM_CONF`, `srun` is wrapped to have it. Both of
