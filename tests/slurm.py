@@ -18,6 +18,9 @@ PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "s
 LIMIT = 30.0
 """Seconds after which something that should have happened has not."""
 
+PATIENCE = 5.0
+"""Seconds that jobs may take to go by themselves."""
+
 CONF = """\
 ClusterName=flowtest
 SlurmctldHost={controller}({address})
@@ -164,9 +167,9 @@ class Cluster:
         chosen = [f"--states={state}"] if state else []
         return self.ask("squeue", "-h", "-o", "%i", *chosen).stdout.split()
 
-    def until(self, is_so: Callable[[], Any], what: str) -> None:
+    def until(self, is_so: Callable[[], Any], what: str, seconds: float = LIMIT) -> None:
         """Wait for something that comes by itself."""
-        limit = time.monotonic() + LIMIT
+        limit = time.monotonic() + seconds
         while not is_so():
             if time.monotonic() > limit:
                 files = sorted([*self.folder.glob("*.log"), *self.folder.glob("*.out")])
@@ -204,6 +207,11 @@ class Cluster:
     def clear(self) -> None:
         """No jobs, all nodes up."""
         self.ask("scancel", "--user=root")
+        with suppress(AssertionError):
+            self.until(lambda: not self.jobs(), "the jobs to go", PATIENCE)
+        for node in self.nodes if self.jobs() else ():
+            # A job whose end was told to a daemon that was killed is asked after no sooner than in a minute or two.
+            self.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=cleared")
         self.until(lambda: not self.jobs(), "the jobs to go")
         for node in self.nodes:
             self.ask("scontrol", "update", f"nodename={node}", "state=resume")
