@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 import flowmake
-from flowmake import RunOptions, fastpath
+from flowmake import RunOptions
 from flowmake.delta import Outdated
 from flowmake.shortcut import Invocation
 from flowmake.world import sections, snapshot
@@ -384,7 +384,7 @@ def test_that_of_another_flowmake_is_none(built: Project, section: str, data: by
     """Whole, with the right seal, and yet not such as this one writes."""
     (graph,) = graphs(built)
     (path,) = (path for path in kept(built) if path != graph)
-    key = fastpath.question(["run"], str(built.root))
+    key = snapshot.key_of(["run"], str(built.root), built.environ(), flowmake.__version__)
     found = snapshot.find(str(path), key, {}, 0.0)
     assert found is not None
     told = sections.read(str(graph), found.seal, flowmake.__version__)

@@ -167,8 +167,8 @@ def test_somebody_cancels_a_task(project: Any, own: Dask) -> None:
     process, pid = hanging(project, own)
     with process:
         with Client(own.address, set_as_default=False) as client:
-            (key,) = [key for keys in client.processing().values() for key in keys]
-            client.cancel([distributed_future(client, key)], force=True)
+            wait_until(lambda: len(at_work(client)) == 1)  # those that have ended are told of a moment later
+            client.cancel([distributed_future(client, *at_work(client))], force=True)
         _, said = process.communicate(timeout=LIMIT)
     assert process.returncode == 1
     assert "somebody has cancelled it" in said.decode()
@@ -177,6 +177,10 @@ def test_somebody_cancels_a_task(project: Any, own: Dask) -> None:
     assert again.code == 0, again.stderr
     wait_until(lambda: not list(project.root.glob(".flowmake-fenced.*")))
     assert_clean(project)
+
+
+def at_work(client: Client) -> list[Any]:
+    return [key for keys in client.processing().values() for key in keys]
 
 
 def distributed_future(client: Client, key: Any) -> Any:

@@ -252,11 +252,15 @@ def test_one_gone_among_many_ends_it(many: Kept) -> None:
 
 def test_where_children_cannot_be_waited_for_there_is_no_answer(many: Kept) -> None:
     """Whoever ignores the end of children when starting flowmake makes the kernel collect them."""
-    code = f"from tests.answers import answer_of; print(answer_of({many.path!r}, {KEY!r}, {{}}, {NOW}))"
+    tests = str(Path(__file__).parents[3])  # last, so that what is tested is the installed flowmake
+    code = (
+        f"import sys; sys.path.append({tests!r}); from tests.answers import answer_of; "
+        f"print(answer_of({many.path!r}, {KEY!r}, {{}}, {NOW}))"
+    )
     for ignored, answers in ((signal.SIG_DFL, {"fresh\n"}), (signal.SIG_IGN, {"fresh\n", "None"})):
         done = subprocess.run(
             [sys.executable, "-c", code],
-            cwd=Path(__file__).parents[3],
+            cwd=many.root,
             capture_output=True,
             check=True,
             text=True,
