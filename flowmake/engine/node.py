@@ -13,12 +13,13 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
 from flowmake.core.errors import StateError
 from flowmake.core.ports import Ended, Executor, Work
+from flowmake.engine.digesting import Digester, Outcome, pays
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.engine.mailbox import Mailbox
@@ -66,6 +67,9 @@ class Node:
         self._calls = PoolExecutor(calls)
         self._attempts: dict[str, _Attempt] = {}
         self._settling: list[_Settling] = []
+        self._digester = Digester()
+        self._digesting: dict[str, tuple[_Attempt, Ended]] = {}
+        self._told: list[tuple[str, Ended]] = []
         self._host = socket.gethostname()
 
     def start(self, work: Work) -> None:
@@ -76,12 +80,23 @@ class Node:
         executor.start(structs.replace(work, task=work.fence, env=environment(work.env)))
 
     def stop(self, fence: str, *, kill: bool = False) -> None:
-        """End one that runs: TERM and after its grace KILL, or KILL at once."""
+        """End one: TERM and after its grace KILL, or KILL at once; where the command is over, nothing is hashed."""
+        for over, ended in self._taken_back(fence):
+            number = int(signal.SIGKILL if kill else signal.SIGTERM)
+            self._told.append((fence, self._signed(over, structs.replace(ended, exit_code=None, signal=number))))
         attempt = self._attempts.get(fence)
         if attempt is not None:
             attempt.stop_at = float("inf")
             attempt.kill_at = min(attempt.kill_at, time.monotonic() + attempt.work.grace)
             attempt.executor.stop(fence, kill=kill)
+
+    def _taken_back(self, fence: str) -> Iterator[tuple[_Attempt, Ended]]:
+        """The attempt of that name if its command is over, and its outputs are not hashed yet."""
+        for each in [each for each in self._settling if each.ended.task == fence]:
+            self._settling.remove(each)
+            yield each.attempt, each.ended
+        if self._digester.forget(fence):
+            yield self._digesting.pop(fence)
 
     def poll(self) -> list[tuple[str, Ended]]:
         """Attempts that ended since the last call, with their outputs measured if they succeeded."""
@@ -90,30 +105,48 @@ class Node:
             for ended in executor.poll():
                 attempt = self._attempts.pop(ended.task)
                 self._settling.append(_Settling(time.monotonic() + _settles_in(attempt.work, ended), attempt, ended))
+        told, self._told = self._told, []
         now = time.monotonic()
         over = [each for each in self._settling if each.due <= now]
         self._settling = [each for each in self._settling if each.due > now]
-        return [(each.ended.task, self._finished(each.attempt, each.ended)) for each in over]
+        for each in over:
+            told += self._conclude(each.attempt, each.ended)
+        for fence, outcome in self._digester.poll():
+            told.append((fence, self._measured(*self._digesting.pop(fence), outcome)))
+        return told
+
+    def _conclude(self, attempt: _Attempt, ended: Ended) -> list[tuple[str, Ended]]:
+        """The end of an attempt, unless there is so much to hash that the others would wait for it."""
+        fence, work = ended.task, attempt.work
+        if _failed(ended):
+            return [(fence, self._signed(attempt, ended))]
+        if not pays(work.root, work.outputs):
+            return [(fence, self._measured(attempt, ended, _measure(work)))]
+        self._digesting[fence] = attempt, ended
+        self._digester.begin(fence, work.root, work.outputs, lambda: file_time(work.log))
+        return []
 
     def settling(self) -> list[str]:
-        """Fences of attempts whose commands are over, and which only wait for the clock: they need no core."""
-        return [each.ended.task for each in self._settling]
+        """Fences of attempts whose commands are over, and whose outputs are still to be hashed: they need no core."""
+        return [*(each.ended.task for each in self._settling), *self._digester.keys()]
 
     def wait(self, longest: float | None, also: Sequence[int] = ()) -> None:
         """Until `poll` may have news, or there is something to read at one `also`; at most so many seconds."""
         news = select.poll()
-        for fd in [*also, *(fd for executor in self._executors() for fd in executor.fds())]:
+        for fd in [*also, self._digester.fileno(), *(fd for executor in self._executors() for fd in executor.fds())]:
             news.register(fd, select.POLLIN)
         dues = [each.due for each in self._settling]
         dues += [min(each.stop_at, each.kill_at) for each in self._attempts.values()]
         due = min(dues, default=float("inf"))
         limit = min(due - time.monotonic(), float("inf") if longest is None else longest)
+        limit = 0.0 if self._told else limit
         news.poll(None if limit == float("inf") else max(limit, 0.0) * 1000)
 
     def close(self) -> None:
         """Kill what still runs."""
         for executor in self._executors():
             executor.close()
+        self._digester.close()
 
     def _executors(self) -> tuple[Executor, ...]:
         return self._commands, self._calls
@@ -128,15 +161,22 @@ class Node:
                 attempt.timed_out = True
                 self.stop(fence)
 
-    def _finished(self, attempt: _Attempt, ended: Ended) -> Ended:
-        work, ended = attempt.work, structs.replace(ended, host=self._host, timed_out=attempt.timed_out)
-        ended = structs.replace(ended, task=work.task)
-        if _failed(ended):
-            return ended
-        try:
-            return structs.replace(ended, outputs=measure(work.root, work.outputs, lambda: file_time(work.log)))
-        except (OSError, StateError) as error:
-            return structs.replace(ended, exit_code=None, error=str(error))
+    def _measured(self, attempt: _Attempt, ended: Ended, outcome: Outcome) -> Ended:
+        if isinstance(outcome, Exception):
+            ended = structs.replace(ended, exit_code=None, error=str(outcome))
+        else:
+            ended = structs.replace(ended, outputs=outcome)
+        return self._signed(attempt, ended)
+
+    def _signed(self, attempt: _Attempt, ended: Ended) -> Ended:
+        return structs.replace(ended, task=attempt.work.task, host=self._host, timed_out=attempt.timed_out)
+
+
+def _measure(work: Work) -> Outcome:
+    try:
+        return measure(work.root, work.outputs, lambda: file_time(work.log))
+    except (OSError, StateError) as error:
+        return error
 
 
 def _failed(ended: Ended) -> bool:
