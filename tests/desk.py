@@ -48,9 +48,9 @@ class Desk:
 
     def __init__(self, text: str, files: Mapping[str, str] | None = None) -> None:
         self.text = textwrap.dedent(text)
-        self.files = FakeFiles(files)
-        self.store = FakeStore()
         self.clock = FakeClock()
+        self.files = FakeFiles(files, self.clock.now)
+        self.store = FakeStore()
         self.environ: dict[str, str] = {}
         self.evidence: Evidence
 

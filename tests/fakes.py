@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import time
 
 from flowmake.core.model import Attempt, Check, RunRecord, TaskRecord, Trace
 from flowmake.core.patterns import compile_pattern
@@ -19,12 +20,17 @@ class FakeFile:
     data: bytes
     executable: bool = False
     written: int = 0
+    touched: float = 0.0
 
 
 class FakeFiles:
-    """`Files` in a dict; change it with `write`, `make_dir`, `remove`. Remembers digests until `forget`, as on disk."""
+    """`Files` in a dict; change it with `write`, `make_dir`, `remove`. Remembers digests until `forget`, as on disk.
 
-    def __init__(self, files: Mapping[str, str | bytes] | None = None) -> None:
+    `now` tells when a file is written.
+    """
+
+    def __init__(self, files: Mapping[str, str | bytes] | None = None, now: Callable[[], float] = time) -> None:
+        self._now = now
         self.files: dict[str, FakeFile] = {}
         self.folders: set[str] = set()
         self.hashed: list[str] = []
@@ -38,7 +44,7 @@ class FakeFiles:
         """Create or replace a file, with its folders."""
         self._writes += 1
         content = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-        self.files[path] = FakeFile(content, executable, self._writes)
+        self.files[path] = FakeFile(content, executable, self._writes, self._now())
         self._make_parents(path)
 
     def make_dir(self, path: str) -> None:
@@ -96,6 +102,9 @@ class FakeFiles:
                 above = known.rstrip("/")
                 if f"{bare}/".startswith(f"{above}/") or above == "." or f"{above}/".startswith(f"{bare}/"):
                     del self._memo[known]
+
+    def touched_since(self, path: str, moment: float) -> bool:
+        return path not in self.files or self.files[path].touched >= moment
 
     def vouch(self, path: str, digest: str) -> None:
         self._memo[path] = digest

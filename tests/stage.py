@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 from typing import Any
 
 from flowmake.core.assembly import Assembly
@@ -72,7 +73,8 @@ class Stage:
     plays: dict[str, Play] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     store: FakeStore = field(default_factory=FakeStore)
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(time() + 3600.0))
+    """Ahead of the disk's: files that a test has written lie in the past."""
     signals: FakeSignals = field(default_factory=FakeSignals)
     slots: FakeSlots = field(default_factory=FakeSlots)
     confirm: Callable[[str, str], bool] = lambda task, question: True

@@ -16,6 +16,7 @@ from flowmake.core.graph import Graph
 from flowmake.core.model import Attempt, Check, Recipe, Task, Trace
 from flowmake.core.patterns import contains, excluding, normalise, within
 from flowmake.core.ports import ABSENT, Files, Store
+from flowmake.core.producers import folders_of
 from flowmake.core.records import Records, output_with
 from flowmake.core.staleness import Facts
 from flowmake.core.templates import PathList, names
@@ -307,7 +308,8 @@ class Evidence:
 
         `before` holds the digests from before its start. `made` are all outputs, `discovered` paths from a depfile.
         `vouched` are digests of files from where they were made.
-        Whatever changed is recorded as `EDITED`, which no later digest equals, so that the task stays stale.
+        Whatever changed is recorded as `EDITED`, which no later digest equals, so that the task stays stale. So is what
+        a depfile names for the first time, if it may have been otherwise when the command read it.
         """
         task = self.graph.tasks[name]
         assert before.recipe is not None
@@ -324,6 +326,8 @@ class Evidence:
         for path in discovered:
             if path not in inputs:
                 inputs[path] = self.input_digest(path)
+                if not self._was_there(path, started):
+                    edited.append(path)
         inputs |= dict.fromkeys(edited, EDITED)
         trace = Trace(
             task=name,
@@ -338,6 +342,19 @@ class Evidence:
             identity=fingerprint.identity(before.recipe, inputs),
         )
         return trace, edited
+
+    def _was_there(self, path: str, moment: float) -> bool:
+        """Did a file that nobody had looked at before have its content already then?
+
+        What a task had made by then has, however short a time before; of anything else only its times tell.
+        """
+        producer = self.graph.outputs.producer(path)
+        trace = self.trace(producer) if producer is not None else None
+        if trace is not None and trace.finished <= moment:
+            around = [made for made in (path, *folders_of(path)) if made in trace.outputs]
+            if any(trace.outputs[made] == self.files.digest(made) for made in around):
+                return True
+        return not self.files.touched_since(path, moment)
 
     def accepted(self, name: str) -> Trace:
         """A trace that declares what is there now to be fresh. Raises `StateError` when an output is missing."""

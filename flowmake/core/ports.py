@@ -46,6 +46,10 @@ class Files(Protocol):
         """Drop what is remembered of these paths (of all, if None) within this run: they may have changed."""
         ...
 
+    def touched_since(self, path: str, moment: float) -> bool:
+        """Whether its times allow that it changed at that moment (epoch seconds) or later; also if it is not there."""
+        ...
+
     def vouch(self, path: str, digest: str) -> None:
         """Take this for the content digest of the file that is there now: whoever made it has hashed it."""
         ...

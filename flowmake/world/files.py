@@ -134,6 +134,14 @@ class DiskFiles:
         for path in paths:
             self._memory.forget(path)
 
+    def touched_since(self, path: str, moment: float) -> bool:
+        """As in the port. Of a folder, its own times count."""
+        try:
+            status = os.stat(self._at(path))
+        except (OSError, ValueError):  # gone, and nobody knows since when
+            return True
+        return changed_ns(status) >= moment * 1e9 - granularity_ns(status)
+
     def vouch(self, path: str, digest: str) -> None:
         """As in the port. The state that the file has now goes with it: whoever hashed it waited out the clock's tick,
         and nobody but us writes to what has just been put in its place.

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -301,3 +302,10 @@ def test_what_is_vouched_for_is_believed_until_it_may_have_changed(world: Any) -
     world.write("file", "something else")
     world.files.forget(["file"])
     assert world.files.digest("file") == hash_bytes(b"something else")
+
+
+def test_when_a_file_was_touched(world: Any) -> None:
+    world.write("file", "x")
+    assert world.files.touched_since("file", time() - 60)
+    assert not world.files.touched_since("file", time() + 60)
+    assert world.files.touched_since("not there", time() + 60)

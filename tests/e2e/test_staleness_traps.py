@@ -114,6 +114,41 @@ def test_a_depfile_that_is_declared_later_makes_stale_since_nothing_was_learnt_y
     assert ran(project) == []
 
 
+def test_a_header_that_another_task_was_making_while_the_command_read_it_is_not_believed(project: Project) -> None:
+    flowfile = """
+    [tasks.cc]
+    inputs = ["a.c"]
+    outputs = ["a.o"]
+    depfile = "a.d"
+    run = "cat a.c a.h > a.o; echo a.o: a.c a.h > a.d; until [ -e made ]; do sleep 0.01; done"
+    [tasks.header]
+    inputs = ["a.in"]
+    outputs = ["a.h"]
+    run = "until [ -e a.d ]; do sleep 0.01; done; cat a.in > a.h; touch made"
+    """
+    project.flowfile(flowfile)
+    for name, text in {"a.c": "c\n", "a.in": "new\n", "a.h": "left from before\n"}.items():
+        project.write(name, text)
+    assert "warning: `a.h` changed while `cc` ran; it stays stale" in project.run("run").stderr
+    assert project.read("a.o") == "c\nleft from before\n"
+    assert ran(project) == ["cc"]
+    assert project.read("a.o") == "c\nnew\n"
+    assert ran(project) == []
+
+
+def test_a_file_that_the_command_makes_and_its_depfile_names_costs_one_more_run(project: Project) -> None:
+    flowfile = """
+    [tasks.cc]
+    inputs = ["a.c"]
+    outputs = ["a.o"]
+    depfile = "a.d"
+    run = "cp a.c own.h; cat a.c own.h > a.o; echo a.o: a.c own.h > a.d"
+    """
+    project.flowfile(flowfile)
+    project.write("a.c", "c\n")
+    assert [ran(project) for _ in range(3)] == [["cc"], ["cc"], []]
+
+
 def test_a_declared_variable_counts_even_where_it_is_tracked_as_well(project: Project) -> None:
     flowfile = '[tasks.say]\noutputs = ["out"]\ntrack_env = ["X"]\nenv = { X = "1" }\nrun = "echo $X > out"'
     start(project, flowfile)

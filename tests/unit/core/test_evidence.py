@@ -296,7 +296,7 @@ def test_discovered_inputs_are_compared_and_waited_for() -> None:
     evidence = desk.look()
     before = evidence.facts("t")
     desk.files.write("a.o", "1")
-    trace, edited = evidence.settle("t", before, ["a.o"], ["gen.h", "own.h"], 0.0)
+    trace, edited = evidence.settle("t", before, ["a.o"], ["gen.h", "own.h"], desk.clock.now() + 1)
     assert edited == []
     assert trace.discovered == ("gen.h", "own.h")
     desk.store.accept(trace)
@@ -305,6 +305,27 @@ def test_discovered_inputs_are_compared_and_waited_for() -> None:
     assert evidence.facts("t").inputs == trace.inputs
     desk.files.remove("own.h")
     assert desk.look().facts("t").inputs["own.h"] == ""
+
+
+def test_discovered_inputs_that_may_have_been_otherwise_when_they_were_read_are_recorded_as_nothing_that_can_be() -> None:
+    desk = Desk(
+        "[tasks.gen]\noutputs = ['gen.h', 'all/']\nrun = 'x'\n"
+        "[tasks.late]\noutputs = ['late.h']\nrun = 'x'\n"
+        "[tasks.t]\ninputs = ['a.c']\noutputs = ['a.o']\nrun = 'x'"
+    )
+    for path in ("a.c", "own.h", "all/in.h", "all/edited.h", "late.h"):
+        desk.files.write(path, "1")
+    desk.run("gen")
+    desk.clock.time += 1
+    started = desk.clock.now()
+    desk.clock.time += 1
+    desk.run("late")
+    desk.files.write("a.o", "1")
+    evidence = desk.look()
+    read = ["gen.h", "all/in.h", "late.h", "own.h", "gone.h"]
+    trace, edited = evidence.settle("t", evidence.facts("t"), ["a.o"], read, started)
+    assert edited == ["late.h", "gone.h"]
+    assert [path for path, digest in trace.inputs.items() if digest == EDITED] == edited
 
 
 # -- traces ----------------------------------------------------------------------------------------------------
@@ -332,7 +353,7 @@ def test_discovered_inputs_that_are_not_reported_any_more_are_forgotten() -> Non
     for discovered in (["old.h"], ["new.h"]):
         evidence = desk.look()
         desk.files.write("a.o", "1")
-        desk.store.accept(evidence.settle("t", evidence.facts("t"), ["a.o"], discovered, 0.0)[0])
+        desk.store.accept(evidence.settle("t", evidence.facts("t"), ["a.o"], discovered, desk.clock.now() + 1)[0])
     assert list(desk.store.traces()["t"].inputs) == ["a.c", "new.h"]
 
 
