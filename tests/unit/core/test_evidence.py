@@ -307,7 +307,7 @@ def test_discovered_inputs_are_compared_and_waited_for() -> None:
     assert desk.look().facts("t").inputs["own.h"] == ""
 
 
-def test_discovered_inputs_that_may_have_been_otherwise_when_they_were_read_are_recorded_as_nothing_that_can_be() -> None:
+def test_a_discovered_input_that_may_have_been_otherwise_when_it_was_read_is_recorded_as_edited() -> None:
     desk = Desk(
         "[tasks.gen]\noutputs = ['gen.h', 'all/']\nrun = 'x'\n"
         "[tasks.late]\noutputs = ['late.h']\nrun = 'x'\n"
