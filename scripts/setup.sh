@@ -68,3 +68,15 @@ pip_install() {
   shift
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --root-user-action=ignore "$@" >&2
 }
+
+# npm_install VENV LIST: the packages of LIST (a package.json) into VENV/npm; fails where npm is not there or cannot get them.
+npm_install() {
+  local folder=$1/npm list=$2
+  ! cmp -s "$list" "$folder/installed.json" || return 0
+  command -v npm >/dev/null || return 1
+  say "installing with npm: what $list names"
+  mkdir -p "$folder"
+  cp "$list" "$folder/package.json"
+  npm install --silent --no-audit --no-fund --no-package-lock --fetch-retries 1 --prefix "$folder" >&2 || return 1
+  cp "$list" "$folder/installed.json"
+}

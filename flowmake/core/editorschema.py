@@ -1,45 +1,65 @@
 """The JSON Schema of a Flowfile, in a form that editors make the most of. Unaware of what the fields mean.
 
-Editors that know TOML (those built on Taplo) document each alternative of an `anyOf`, not the whole, complete one word
-for each, and say of a wrong value only that none fits. So there are as few alternatives as can be, and each carries its
-documentation. `x-taplo` is an extension of theirs: https://taplo.tamasfe.dev/configuration/developing-schemas.html
+Editors that know TOML (those built on Taplo) take no notice of what stands beside a `$ref`, show the documentation of
+each alternative of an `anyOf` one after the other, and say of a wrong value only that none fits. So there are neither
+references nor alternatives: a field of several types is one schema with a list of types.
+`x-taplo` is an extension of theirs: https://taplo.tamasfe.dev/configuration/developing-schemas.html
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from flowmake.core.schema import FlowfileTable
+from flowmake.core.schema import ExecutorOptions, FlowfileTable
+from flowmake.core.schema_fields import OPTIONS, ForeachOptions
 
 _NULL = {"type": "null"}
-_SHARED = ("description", "x-taplo")
+_Node = dict[str, Any]
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> _Node:
     """The JSON Schema (2020-12) of a Flowfile, for editors."""
     from msgspec import json
 
-    found = json.decode(json.encode(json.schema(FlowfileTable)))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Flowfile", **_for_editors(found)}
+    _, components = json.schema_components((FlowfileTable, ForeachOptions, ExecutorOptions))
+    tables = json.decode(json.encode(components))
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "title": "Flowfile", **_table(FlowfileTable.__name__, tables)}
 
 
-def _for_editors(node: Any) -> Any:
+def _table(name: str, tables: dict[str, _Node]) -> _Node:
+    """The schema of a struct, without its name, which is ours."""
+    found: _Node = _for_editors({key: value for key, value in tables[name].items() if key != "title"}, tables)
+    return found
+
+
+def _for_editors(node: Any, tables: dict[str, _Node]) -> Any:
     if isinstance(node, list):
-        return [_for_editors(item) for item in node]
+        return [_for_editors(item, tables) for item in node]
     if not isinstance(node, dict):
         return node
-    found = {key: _for_editors(value) for key, value in node.items()}
-    return _with_few_alternatives(found) if isinstance(found.get("anyOf"), list) else found
+    found = {key: _for_editors(value, tables) for key, value in node.items()}
+    if reference := found.pop("$ref", None):
+        return {**_table(reference.rpartition("/")[2], tables), **found}
+    if name := found.pop(OPTIONS, None):
+        options = _table(name, tables)
+        found |= {key: options[key] for key in ("properties", "required")}
+    if "anyOf" in found:
+        return _in_one(found)
+    # Taplo offers what has no type as a table, too.
+    return {"type": "string", **found} if "enum" in found else found
 
 
-def _with_few_alternatives(node: dict[str, Any]) -> dict[str, Any]:
-    """Without null, which TOML does not have; plain types in one, each of the others documented."""
-    options = [option for option in node["anyOf"] if option != _NULL]
-    plain = [option["type"] for option in options if option.keys() == {"type"}]
-    if len(plain) > 1:
-        options = [{"type": plain}, *(option for option in options if option.keys() != {"type"})]
-    rest = {key: value for key, value in node.items() if key != "anyOf" and not (key == "default" and value is None)}
-    if len(options) == 1:
-        return {**options[0], **rest}
-    shared = {key: rest[key] for key in _SHARED if key in rest}
-    return {**rest, "anyOf": [option if "$ref" in option else {**option, **shared} for option in options]}
+def _in_one(node: _Node) -> _Node:
+    """Alternatives as one schema, without null, which TOML does not have.
+
+    They differ in type, since msgspec takes no others, and keywords about one type say nothing of another.
+    """
+    options = [option for option in node.pop("anyOf") if option != _NULL]
+    types = [option.pop("type") for option in options]
+    if "default" in node and node["default"] is None:
+        del node["default"]
+    one: _Node = {"type": types if len(types) > 1 else types[0]}
+    for option in options:
+        one |= option
+    return one | node

@@ -6,7 +6,19 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from flowmake.core.schema_fields import Argv, Count, Foreach, Inputs, Name, Outputs, RetryTable, Texts, Variables, doc
+from flowmake.core.schema_fields import (
+    OPTIONS,
+    Argv,
+    Count,
+    Foreach,
+    Inputs,
+    Name,
+    Outputs,
+    RetryTable,
+    Texts,
+    Variables,
+    doc,
+)
 
 
 class IncludeProgram(Struct, forbid_unknown_fields=True):
@@ -298,7 +310,7 @@ class TaskTable(Struct, forbid_unknown_fields=True):
 class ExecutorOptions(Struct):
     """What every `[executors.NAME]` holds; each kind has options besides (see [executors](executors.md))."""
 
-    kind: Annotated[str, doc("What runs the tasks: `slurm`, or what a plug-in brings.", example='"slurm"')]
+    kind: Annotated[str, doc("What runs the tasks: `slurm`, `dask`, or what a plug-in brings.", example='"slurm"')]
 
 
 Params = Annotated[
@@ -328,7 +340,7 @@ Executors = Annotated[
             dict[str, Any],
             Meta(
                 extra={"options": ExecutorOptions, "expects": "a table"},
-                extra_json_schema={"required": ["kind"], "properties": {"kind": {"type": "string"}}},
+                extra_json_schema={OPTIONS: ExecutorOptions.__name__},
             ),
         ],
     ],

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_.-]*"
+OPTIONS = "x-options"
+"""In a JSON Schema: the struct whose fields a table of free keys has besides."""
 
 
 def doc(text: str, *, expects: str = "", example: str = "") -> Meta:
@@ -143,8 +145,6 @@ Foreach = Annotated[
     dict[Name, Annotated[bool | tuple[Any, ...] | SourceTable, wording(KEY_VALUES)]],
     Meta(
         extra={"options": ForeachOptions},
-        extra_json_schema={
-            "properties": {"zip": {"type": "boolean"}, "exclude": {"type": "array", "items": {"type": "object"}}}
-        },
+        extra_json_schema={OPTIONS: ForeachOptions.__name__},
     ),
 ]
