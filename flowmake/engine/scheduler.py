@@ -19,13 +19,16 @@ from flowmake.engine.arrivals import Arrivals
 from flowmake.engine.attempts import Attempts, Result, Running, Session
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Outcome, Policy, Signals, Slots
-from flowmake.engine.schedule import Schedule
+from flowmake.engine.schedule import LOWEST, Rank, Schedule
 from flowmake.engine.states import GOOD, SETTLED, State
 from flowmake.engine.temps import Temps
 from flowmake.engine.timers import Timers
 
 BATCH = 200
 """How many attempts are prepared before anything else is looked at again."""
+
+
+_End = tuple[Running, Claim, Ended]
 
 
 class _Retry(Struct, frozen=True):
@@ -99,8 +102,11 @@ class Scheduler:
         if self._policy.deadline is not None:
             self._timers.after(self._policy.deadline, self._pass_deadline)
         while True:
+            ends = self._poll()
             self._heed_signals()
             self._timers.fire()
+            self._collect(ends)
+            self._on_tick(clock.monotonic())
             self._consider_due()
             if self._is_signalled():
                 continue
@@ -109,8 +115,6 @@ class Scheduler:
                 break
             session.store.flush()
             self._wait()
-            self._collect()
-            self._on_tick(clock.monotonic())
         self._skip_rest()
         self._remove_temps()
         session.store.flush()
@@ -128,15 +132,30 @@ class Scheduler:
     def _executors(self) -> Iterable[Executor]:
         return self._session.executors.values()
 
-    def _collect(self) -> None:
+    def _poll(self) -> list[_End]:
+        """What has ended since the last turn; the room that it took is free again."""
+        ends: list[_End] = []
         for name, executor in self._session.executors.items():
             for ended in self._arrivals.sift(executor.poll(), executor.traits.latency):
                 running, claim = self._running.pop(ended.task)
                 self._give_back(claim)
-                self._finish(running, claim, ended)
+                ends.append((running, claim, ended))
             for text in executor.notices():
                 said = f"executor `{name}`: {text}"
                 self._session.emit(Notice(time=self._now(), run=self._session.run, text=said, level="warning"))
+        return ends
+
+    def _collect(self, ends: Sequence[_End]) -> None:
+        """Verify and record what has ended; before that, if nothing speaks against it, fill its room.
+
+        No core shall idle while outputs are digested. But a failure must be known before anything else is started,
+        and so must what was only waiting for these, if it is better than what is ready.
+        """
+        if ends and all(_is_clean(running, ended) for running, _, ended in ends) and not self._is_signalled():
+            waited_for = [running.task.name for running, _, _ in ends]
+            self._start_ready(self._schedule.best_waiting_for(waited_for))
+        for running, claim, ended in ends:
+            self._finish(running, claim, ended)
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
 
@@ -267,15 +286,18 @@ class Scheduler:
 
     # -- ready → running ---------------------------------------------------------------------------------------
 
-    def _start_ready(self) -> None:
-        """Prepare all that fits, make their marks durable in one transaction, then start them."""
+    def _start_ready(self, above: Rank = LOWEST) -> None:
+        """Prepare all that fits, make their marks durable in one write, then start them.
+
+        Only what ranks as high as `above`, at the least.
+        """
         batch: list[tuple[Running, Claim]] = []
         self._starts_more = False
         while not self._stopping and not self._limits.full:
             if len(batch) == BATCH:
                 self._starts_more = True
                 break
-            taken = self._schedule.take(self._limits.fits)
+            taken = self._schedule.take(self._limits.fits, above)
             if taken is None:
                 break
             name, claim = taken
@@ -469,3 +491,8 @@ class Scheduler:
             deadline_passed=self._deadline_passed,
             states=self._schedule.states,
         )
+
+
+def _is_clean(running: Running, ended: Ended) -> bool:
+    """As far as can be told without a look at its outputs, the attempt succeeded."""
+    return ended.exit_code == 0 and not ended.error and not running.stopped and not running.timed_out

@@ -130,6 +130,67 @@ def test_marks_are_durable_before_anything_starts(stage: Stage) -> None:
     assert stage.recorded() == {"t0": "succeeded", "t1": "succeeded", "t2": "succeeded"}
 
 
+# -- room is filled before what ended is verified ------------------------------------------------------------------
+
+
+def test_the_next_task_starts_before_the_one_that_ended_is_recorded(stage: Stage) -> None:
+    stage.flowfile(tasks(2))
+    seen = {}
+    start = stage.executor.start
+
+    def watched(work: Work) -> int:
+        seen[work.task] = stage.recorded()
+        return start(work)
+
+    stage.executor.start = watched
+    stage.run(jobs=1)
+    assert seen == {"t0": {"t0": "running"}, "t1": {"t0": "running", "t1": "running"}}
+    assert stage.statuses() == {"t0": "succeeded", "t1": "succeeded"}
+
+
+def test_nothing_starts_once_an_attempt_is_known_to_have_failed(stage: Stage) -> None:
+    """Of two that end at once, one has failed: not even the room of the other is filled."""
+    stage.flowfile(tasks(3))
+    stage.plays["t1"] = lambda work: 1
+    stage.run(jobs=2)
+    assert stage.started() == ["t0", "t1"]
+    assert stage.statuses() == {"t0": "succeeded", "t1": "failed", "t2": "skipped"}
+
+
+def test_one_task_starts_while_an_output_is_missed_and_no_more(stage: Stage) -> None:
+    stage.flowfile(tasks(3) + '[tasks.empty]\npriority = 1\noutputs = ["none"]\nrun = "nothing"\n')
+    stage.run(jobs=1)
+    assert stage.started() == ["empty", "t0"]
+    assert stage.statuses() == {"empty": "failed", "t0": "succeeded", "t1": "skipped", "t2": "skipped"}
+
+
+def test_what_becomes_ready_by_an_end_is_not_passed_over_for_less_urgent_work(stage: Stage) -> None:
+    stage.flowfile('[tasks.x]\nrun = "nothing"\n' + CHAIN)
+    stage.run(jobs=1)
+    assert stage.started() == ["a", "b", "x", "c"]
+
+
+def test_a_prior_task_behind_a_group_is_not_passed_over_either(stage: Stage) -> None:
+    stage.flowfile(
+        '[tasks.a]\nrun = "nothing"\n[tasks.g]\nneeds = ["a"]\n'
+        '[tasks.x]\nrun = "nothing"\n[tasks.urgent]\nneeds = ["g"]\npriority = 1\nrun = "nothing"\n'
+    )
+    stage.run(jobs=1)
+    assert stage.started() == ["a", "urgent", "x"]
+
+
+def test_a_signal_that_came_with_an_end_starts_nothing(stage: Stage) -> None:
+    stage.flowfile(tasks(2))
+
+    def interrupted(work: Work) -> int:
+        stage.signals.send(signal.SIGINT)
+        return 0
+
+    stage.plays["t0"] = interrupted
+    stage.run(jobs=1)
+    assert stage.started() == ["t0"]
+
+
 # -- failures ------------------------------------------------------------------------------------------------------
 
 BROKEN = """\
