@@ -10,9 +10,11 @@ stderr as on a terminal. `…` in the expected output stands for any text, alone
 from __future__ import annotations
 
 import difflib
+import getpass
 import itertools
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN_ROOT = "/home/ada/project"
+SHOWN_WHO = "ada@laptop"
+WHO = f"{getpass.getuser()}@{socket.gethostname()}"
 NEW_FOLDER = "<!-- new folder -->"
 ANYTHING = "…"
 PROMPT, CONTINUED = "$ ", "> "
@@ -33,7 +37,6 @@ VARYING = (
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s)(?![\w-])|\b\d+m\d\ds\b"), "SECONDS"),
     (re.compile(r"\bpid \d+"), "pid PID"),
     (re.compile(r"^::(stop-commands::)?[0-9a-f]{32}"), r"::\1TOKEN"),
-    (re.compile(r"^  for  +\S+@\S+"), "  for WHO"),
 )
 
 
@@ -120,8 +123,8 @@ class Page:
             timeout=60,
             check=False,
         )
-        lines = done.stdout.decode(errors="replace").replace(str(folder), SHOWN_ROOT).splitlines()
-        lines = [line.rstrip() for line in lines]
+        shown = done.stdout.decode(errors="replace").replace(str(folder), SHOWN_ROOT).replace(WHO, SHOWN_WHO)
+        lines = [line.rstrip() for line in shown.splitlines()]
         return lines if done.returncode == 0 else [*lines, f"[exit code {done.returncode}]"]
 
     def mismatches(self) -> list[str]:
@@ -134,10 +137,9 @@ class Page:
         return told
 
     def update(self) -> None:
-        """Write what the commands print now into the page, wherever it differs."""
+        """Write what the commands print now into the page: all of it, as times that are told together belong together."""
         lines = self.path.read_text().split("\n")
-        found = [(command, actual) for command, actual in self.run() if not matches(command.expected, actual)]
-        for command, actual in reversed(found):
+        for command, actual in reversed(list(self.run())):
             kept = [line for line in command.expected if ANYTHING in line.strip(ANYTHING)]
             printed = [next((line for line in kept if matches([line], [new])), new) for new in actual]
             lines[command.line : command.line + len(command.expected)] = printed
