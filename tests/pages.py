@@ -137,7 +137,7 @@ class Page:
         return told
 
     def update(self) -> None:
-        """Write what the commands print now into the page: all of it, as times that are told together belong together."""
+        """Write what the commands print now into the page; all of it, as its times belong together."""
         lines = self.path.read_text().split("\n")
         for command, actual in reversed(list(self.run())):
             kept = [line for line in command.expected if ANYTHING in line.strip(ANYTHING)]
