@@ -135,6 +135,14 @@ function summary(task) {
   return `${task.name}: ${parts.join(", ")}`;
 }
 
+/**
+ * What a thing is called by whoever hears or speaks it: `label`, after as much of its name as is seen where that is cut.
+ * @param {string} seen @param {string} name @param {string} label
+ */
+function spoken(seen, name, label) {
+  return name.startsWith(seen) || seen.startsWith(name) ? label : `${seen}, ${label}`;
+}
+
 /** Shows a tip near the pointer or a focused element; empty text hides it. @param {string} text @param {DOMRect} [near] */
 function tip(text, near) {
   const box = byId("tip");

@@ -185,7 +185,7 @@ class Graph {
       transform: `translate(${box.x} ${box.y})`,
       role: "button",
       tabindex: index === this.current ? 0 : -1,
-      "aria-label": this.label(index),
+      "aria-label": spoken(box.label, box.name, this.label(index)),
       "data-box": index,
     });
     if (box.kind === "foreach") element.append(svg("rect", { ...corner, x: corner.x + 4, y: corner.y - 4 }));

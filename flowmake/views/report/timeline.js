@@ -126,19 +126,20 @@ class Timeline {
   /** @param {number} index */
   element(index) {
     const place = this.place(index);
+    const room = Math.floor((place.width - 10) / 6.6) - 2;
+    const name = page.spans[index].task;
+    const shown = room < 4 ? "" : name.length <= room ? name : `${name.slice(0, room - 1)}…`;
     const element = svg("g", {
       class: this.kind(index) + (index === this.selected ? " selected" : ""),
       role: "button",
       tabindex: index === this.current ? 0 : -1,
-      "aria-label": this.label(index),
+      "aria-label": spoken(shown, name, this.label(index)),
       "data-span": index,
     });
     element.append(svg("rect", { ...place, rx: 3 }));
-    const room = Math.floor((place.width - 10) / 6.6);
-    const text = `${look(page.spans[index].status).sign} ${page.spans[index].task}`;
-    if (room >= 6) {
-      const shown = text.length <= room ? text : `${text.slice(0, room - 1)}…`;
-      element.append(svg("text", { x: place.x + 6, y: place.y + BAR_HEIGHT / 2 + 0.5 }, shown));
+    if (shown) {
+      const text = `${look(page.spans[index].status).sign} ${shown}`;
+      element.append(svg("text", { x: place.x + 6, y: place.y + BAR_HEIGHT / 2 + 0.5 }, text));
     }
     return element;
   }
