@@ -9,12 +9,30 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import os
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 Contents = dict[str, object]
+FATES = "fates"
+"""A folder that no task declares: what befalls a task is in a file called like it."""
+RAN = f"{FATES}/ran"
+"""Gets the name of each task that succeeds, and with a `-` before it of each that fails."""
+
+_PRELUDE = """
+cat_it() { if [ -d "$1" ]; then (cd "$1" && cat $(ls)); else cat "$1"; fi; }
+when=; [ ! -e FATE ] || read -r when what < FATE
+suffer() {
+    [ "$when" = "$1" ] || return 0
+    case $what in
+        fails) echo -NAME >> RAN; exit 1;;
+        stumbles) echo -NAME >> RAN; rm FATE; exit 1;;
+        kills) kill -9 $PPID; exit 1;;
+        stops) kill -TERM $PPID; exec sleep 60;;
+    esac
+}
+"""
+"""Builtins only: it is run thousands of times."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +49,23 @@ class Spec:
     needs: tuple[str, ...] = ()
     salt: str = "0"
     width: int = 2
+    retries: int = 0
+    always: bool = False
 
     @property
     def command(self) -> str:
-        """Hashes salt, output name, and every file read, in the order in which flowmake must list them."""
+        """Hashes salt, output name, and every file read, in the order in which flowmake must list them.
+
+        Its fate strikes before the first or after the last output.
+        """
         reads = " ".join(["{{ inputs }}"] * bool(self.inputs) + [f'{{{{ needs["{n}"].outputs }}}}' for n in self.needs])
         feed = f"for f in {reads}; do cat_it $f; done" if reads else ":"
         writes = [
             f"( printf '%s' '{self.salt}:{out}:'; {feed} ) | sha1sum | head -c {self.width} > {out}"
             for out in self.outputs
         ]
-        cat_it = 'cat_it() { if [ -d "$1" ]; then (cd "$1" && cat $(ls)); else cat "$1"; fi; }'
-        return "; ".join([cat_it, *writes])
+        prelude = _PRELUDE.replace("FATE", f"{FATES}/{self.name}").replace("RAN", RAN).replace("NAME", self.name)
+        return prelude + "\n".join(["suffer first", *writes, "suffer last", f"echo {self.name} >> {RAN}"])
 
 
 @dataclass
@@ -54,13 +77,27 @@ class Record:
     made: dict[str, bytes]
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What befalls a task while it runs: `fails` each time, `stumbles` once, `kills` or `stops` flowmake."""
+
+    what: str
+    when: str = "last"
+
+    def is_failure(self, retries: int) -> bool:
+        return self.what == "fails" or (self.what == "stumbles" and not retries)
+
+
 @dataclass
 class Oracle:
-    """Knows the specs, what the user put on disk, and what each task last did."""
+    """Knows the specs, what the user put on disk, what each task last did, and what will befall it."""
 
     root: Path
     specs: dict[str, Spec] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
+    made: dict[str, bytes] = field(default_factory=dict)
+    """What successful tasks last wrote to each path."""
+    fates: dict[str, Fate] = field(default_factory=dict)
 
     # -- the project on disk ---------------------------------------------------------------------------------
 
@@ -72,6 +109,8 @@ class Oracle:
                 f"inputs = {_toml(spec.inputs)}",
                 f"outputs = {_toml(spec.outputs)}",
                 f"needs = {_toml(spec.needs)}",
+                f"retries = {spec.retries}",
+                f"always = {str(spec.always).lower()}",
                 f"run = '''{spec.command}'''",
             ]
         text = "\n".join(lines) + "\n"
@@ -79,37 +118,89 @@ class Oracle:
         if not flowfile.exists() or flowfile.read_text() != text:
             flowfile.write_text(text)
 
-    def opinion(self) -> set[str]:
-        """Which tasks would have to run now, changing nothing."""
-        before = dict(self.records)
-        had_to_run, _ = self.run()
-        self.records = before
-        return had_to_run
+        (self.root / FATES).mkdir(exist_ok=True)
+        for name, fate in self.fates.items():
+            (self.root / FATES / name).write_text(f"{fate.when} {fate.what}\n")
 
-    def clean_copy(self, target: Path) -> Oracle:
-        """The same project with only what the user wrote: no outputs, no state."""
-        shutil.copytree(self.root, target, ignore=shutil.ignore_patterns("out", ".flowmake"))
-        return Oracle(target, dict(self.specs))
+    def spare(self, name: str) -> None:
+        """Nothing befalls a task any more."""
+        del self.fates[name]
+        (self.root / FATES / name).unlink(missing_ok=True)
+
+    def opinion(self) -> set[str]:
+        """Which tasks would have to run now if nothing befell them, changing nothing."""
+        return set(replace(self, fates={}, records=dict(self.records), made=dict(self.made)).run()[0])
 
     # -- what must happen ------------------------------------------------------------------------------------
 
-    def run(self) -> tuple[set[str], dict[str, bytes]]:
-        """Which tasks have to run now, and what every output must be afterwards."""
-        had_to_run: set[str] = set()
+    def run(self) -> tuple[dict[str, str], dict[str, bytes]]:
+        """How the tasks end that are not fresh, and what the outputs of all that succeeded must be afterwards."""
+        ends: dict[str, str] = {}
         made: dict[str, bytes] = {}
         values: dict[str, object] = {}
         for spec in self._in_order():
-            read = {path: values[path] if path in values else self._on_disk(path) for path in self._reads(spec)}
-            record = self.records.get(spec.name)
+            reads = self._reads(spec)
+            if any(ends.get(name) in ("failed", "skipped") for name in self._upstream(spec, reads)):
+                ends[spec.name] = "skipped"
+                continue
+            read = {path: values[path] if path in values else self._on_disk(path) for path in reads}
             results = self._results(spec, made)
-            if record is None or not self._still_holds(spec, record, read):
-                had_to_run.add(spec.name)
-                self.records[spec.name] = Record(self._rendered(spec), read, results)
+            if self._has_to_run(spec, read):
+                ends[spec.name] = self._end(spec, Record(self._rendered(spec), read, results))
+            if ends.get(spec.name) == "failed":
+                continue
             made |= results
             identity = ("stamp", self._rendered(spec), tuple(sorted(read.items(), key=lambda item: item[0])))
             values |= {path: content or identity for path, content in results.items()}
         self.records = {name: record for name, record in self.records.items() if name in self.specs}
-        return had_to_run, made
+        return ends, made
+
+    def run_cut_short(self, name: str) -> Callable[[], None]:
+        """A run of one task at a time that the fate of this task ends; what is returned takes note of how far it got.
+
+        To be called before and after it: what had to run is seen before only.
+        """
+        before = replace(self, records=dict(self.records), made=dict(self.made), fates=dict(self.fates))
+        ends, _ = self.run()
+        after = self.records
+        (self.root / RAN).unlink(missing_ok=True)
+
+        def take_note() -> None:
+            told = (self.root / RAN).read_text().split() if (self.root / RAN).exists() else []
+            ran = [one for one in told if not one.startswith("-")]
+            assert len(ran) == len(set(ran))
+            assert {one for one, end in ends.items() if end == "succeeded"} >= set(ran)
+            self.records, self.made = before.records, before.made
+            self.fates = {one: fate for one, fate in before.fates.items() if (self.root / FATES / one).exists()}
+            for one in told:
+                self.records.pop(one.removeprefix("-"), None)
+            self.records |= {one: after[one] for one in ran}
+            self.made |= {path: content for one in ran for path, content in after[one].made.items()}
+            if ends.get(name) == "succeeded":  # as it would have, had it not ended the run
+                assert name not in ran
+                self.records.pop(name, None)
+
+        return take_note
+
+    def _has_to_run(self, spec: Spec, read: Contents) -> bool:
+        record = self.records.get(spec.name)
+        return spec.always or record is None or not self._still_holds(spec, record, read)
+
+    def _upstream(self, spec: Spec, reads: Iterable[str]) -> set[str]:
+        makers = {out: other.name for other in self.specs.values() for out in other.outputs}
+        return {makers[path] for path in reads if path in makers}.union(spec.needs)
+
+    def _end(self, spec: Spec, record: Record) -> str:
+        """Take note of how a task that has to run ends."""
+        fate = self.fates.get(spec.name)
+        if fate is not None and fate.what == "stumbles":
+            del self.fates[spec.name]
+        if fate is not None and fate.is_failure(spec.retries):
+            self.records.pop(spec.name, None)
+            return "failed"
+        self.records[spec.name] = record
+        self.made |= record.made
+        return "succeeded"
 
     def _still_holds(self, spec: Spec, record: Record, read: Contents) -> bool:
         there = {path: self._bytes(path) for path in record.made}
