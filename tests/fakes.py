@@ -103,6 +103,9 @@ class FakeFiles:
                 if f"{bare}/".startswith(f"{above}/") or above == "." or f"{above}/".startswith(f"{bare}/"):
                     del self._memo[known]
 
+    def is_as_known(self, path: str) -> bool:
+        return path in self.files and self._memo.get(path) == self._digest(path)
+
     def touched_since(self, path: str, moment: float) -> bool:
         return path not in self.files or self.files[path].touched >= moment
 

@@ -313,16 +313,17 @@ class Evidence:
         """
         task = self.graph.tasks[name]
         assert before.recipe is not None
-        checks = {entry.path: entry.check for entry in self.resolve(task)}
-        self.changed(dict.fromkeys([*before.inputs, *self.output_paths(task), *made, *discovered]))
+        checks = self._checks(task)
+        self.changed(dict.fromkeys([*self.output_paths(task), *made, *discovered]))
+        self.changed(path for path in before.inputs if not self.files.is_as_known(path))
         for path, digest in vouched.items():
             self.files.vouch(path, digest)
         inputs = dict(before.inputs)
         edited = [p for p, digest in before.inputs.items() if self.input_digest(p, checks.get(p, "content")) != digest]
         old = self.trace(name)
-        forgotten = set(old.discovered) - set(discovered) - set(checks) if old is not None else set()
-        for path in forgotten:
-            inputs.pop(path, None)
+        if old is not None and (forgotten := set(old.discovered) - set(discovered)):
+            for path in forgotten - {entry.path for entry in self.resolve(task)}:
+                inputs.pop(path, None)
         for path in discovered:
             if path not in inputs:
                 inputs[path] = self.input_digest(path)
@@ -355,6 +356,12 @@ class Evidence:
             if any(trace.outputs[made] == self.files.digest(made) for made in around):
                 return True
         return not self.files.touched_since(path, moment)
+
+    def _checks(self, task: Task) -> dict[str, Check]:
+        """How inputs are compared that are not compared by their content."""
+        if all(entry.check == "content" for entry in task.inputs):
+            return {}
+        return {entry.path: entry.check for entry in self.resolve(task)}
 
     def accepted(self, name: str) -> Trace:
         """A trace that declares what is there now to be fresh. Raises `StateError` when an output is missing."""

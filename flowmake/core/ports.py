@@ -50,6 +50,10 @@ class Files(Protocol):
         """Whether its times allow that it changed at that moment (epoch seconds) or later; also if it is not there."""
         ...
 
+    def is_as_known(self, path: str) -> bool:
+        """Whether a glance is enough to tell that what is remembered of this path still holds; else, forget it."""
+        ...
+
     def vouch(self, path: str, digest: str) -> None:
         """Take this for the content digest of the file that is there now: whoever made it has hashed it."""
         ...

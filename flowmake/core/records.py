@@ -20,9 +20,12 @@ class Records:
 
     def trace(self, name: str) -> Trace | None:
         """What the last success of a task was made of."""
+        new = self._new.get(name)
+        if new is not None:
+            return new
         if self._last is None or self._last[0] != name:
             # Stores decode a trace each time it is asked for, and one task's is asked for several times in a row.
-            self._last = (name, self._new.get(name) or self._traces.get(name))
+            self._last = (name, self._traces.get(name))
         return self._last[1]
 
     def attempt(self, name: str) -> Attempt | None:
@@ -32,7 +35,6 @@ class Records:
     def remember(self, trace: Trace) -> None:
         """Use this trace, just recorded, from now on."""
         self._new[trace.task] = trace
-        self._last = None
 
     def traces_of_instances(self, name: str) -> Iterator[Trace]:
         """Those of all instances that a `foreach` task ever had."""

@@ -59,6 +59,8 @@ class Secrets:
 
     def deep(self, value: Any) -> Any:
         """`mask` for all texts in tables and lists."""
+        if self._pattern is None:
+            return value
         match value:
             case str():
                 return self.mask(value)

@@ -40,6 +40,9 @@ class Arrivals:
 
     def sift(self, ends: Iterable[Ended], latency: float) -> Iterator[Ended]:
         """Those whose outputs are all here, of these and of all that were held back before."""
+        if not self._late and not latency:
+            yield from ends
+            return
         now = self._clock.monotonic()
         waiting, self._late = self._late, []
         late = [*waiting, *(_Late(ended, dict(ended.outputs), now + latency, latency) for ended in ends)]

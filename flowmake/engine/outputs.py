@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from flowmake.core.model import Output, Task
 from flowmake.core.patterns import compile_pattern
@@ -32,6 +32,7 @@ class Outputs:
         self._prefix = f"{FENCED}{fence}." if fence else STAGED
         self._glob = glob
         self._before: dict[str, Signature] | None = None
+        self._staged = self._staging_paths() if self._atomic else {}
 
     def path(self, path: str) -> str:
         return path if path.startswith("/") else self._top + path
@@ -94,10 +95,11 @@ class Outputs:
         elif folder:
             _make_folder(os.path.dirname(self.path(folder)))
 
-    def staged(self) -> dict[str, str]:
+    def staged(self) -> Mapping[str, str]:
         """Final path → where the command writes instead; empty unless `atomic` or fenced."""
-        if not self._atomic:
-            return {}
+        return self._staged
+
+    def _staging_paths(self) -> dict[str, str]:
         return {output.path: _staging(output.path, self._prefix) for output in self._outputs if output.kind == "path"}
 
     def remove_depfile(self, path: str) -> None:
@@ -174,6 +176,7 @@ class Outputs:
             raise OSError(errno.EXDEV, DETOUR, declared)
 
     def _signatures(self) -> Iterator[tuple[str, Signature]]:
+        """Of all outputs that are there."""
         for output in self._outputs:
             yield from self._signatures_of(output)
 

@@ -19,6 +19,8 @@ class State(Enum):
     INTERRUPTED = auto()
     SKIPPED = auto()
 
+    __hash__ = object.__hash__  # that of `Enum` is computed from the name, each time, and every step asks for it
+
 
 GOOD = frozenset({State.FRESH, State.SUCCEEDED})
 SETTLED = GOOD | {State.FAILED, State.TIMED_OUT, State.INTERRUPTED, State.SKIPPED}

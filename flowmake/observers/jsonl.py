@@ -78,11 +78,18 @@ class Jsonl:
 
 def line(event: Event) -> bytes:
     """One event as a line. Bytes of paths that are not UTF-8 stay as surrogate escapes (`\\udcXX`)."""
-    fields = as_dict(event)
     try:
-        return msgspec.json.encode(fields) + b"\n"
+        # `time` comes first in every event. To put it in words here spares a table of the fields.
+        fields = msgspec.json.encode(event).partition(b",")[2]
     except UnicodeEncodeError:
-        return json.dumps(fields).encode() + b"\n"
+        return json.dumps(as_dict(event)).encode() + b"\n"
+    return b'%b%b",%b\n' % (_opening(type(event)), iso_time(event.time).encode(), fields)
+
+
+@lru_cache
+def _opening(kind: type[Event]) -> bytes:
+    """How every line of a kind begins, up to its time."""
+    return f'{{"v":{VERSION},"event":"{event_name(kind)}","time":"'.encode()
 
 
 def as_dict(event: Event) -> dict[str, Any]:

@@ -14,6 +14,8 @@ class SystemClock:
 
     def __init__(self, signals: Signals | None = None) -> None:
         self._signals = signals
+        self._awaited: tuple[int, ...] = ()
+        self._poll = select.poll()
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -25,12 +27,16 @@ class SystemClock:
 
     def wait(self, fds: Sequence[int], timeout: float | None) -> None:
         """Return when a descriptor is readable, a signal came, or `timeout` seconds passed (None: no limit)."""
-        poll = select.poll()
-        for fd in fds:
-            poll.register(fd, select.POLLIN)
         wakeup = self._signals.fileno() if self._signals else -1
-        if wakeup >= 0:
-            poll.register(wakeup, select.POLLIN)
-        ready = poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
+        self._await((*fds, wakeup) if wakeup >= 0 else tuple(fds))
+        ready = self._poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
         if self._signals and any(fd == wakeup for fd, _ in ready):
             self._signals.drain()
+
+    def _await(self, fds: tuple[int, ...]) -> None:
+        """Look at these descriptors from now on: nearly always the same as last time."""
+        if fds != self._awaited:
+            self._awaited = fds
+            self._poll = select.poll()
+            for fd in fds:
+                self._poll.register(fd, select.POLLIN)

@@ -142,6 +142,16 @@ class DiskFiles:
             return True
         return changed_ns(status) >= moment * 1e9 - granularity_ns(status)
 
+    def is_as_known(self, path: str) -> bool:
+        """As in the port: a file whose digest is trusted, in the very state that it was hashed in."""
+        known = self._memory.get(path)
+        if known is None or self.cache.figures(path) is None:
+            return False
+        try:
+            return self.cache.get(path, os.stat(self._at(path))) == known
+        except OSError:
+            return False
+
     def vouch(self, path: str, digest: str) -> None:
         """As in the port. The state that the file has now goes with it: whoever hashed it waited out the clock's tick,
         and nobody but us writes to what has just been put in its place.

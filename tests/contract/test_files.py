@@ -107,6 +107,16 @@ def test_a_digest_is_remembered_until_forgotten(world: Any) -> None:
     assert world.files.digest("b") == world.files.digest("a")
 
 
+def test_a_glance_never_takes_a_changed_file_for_what_is_known(world: Any) -> None:
+    world.write("a", "one")
+    assert not world.files.is_as_known("a")
+    world.files.digest("a")
+    world.write("a", "two")
+    assert not world.files.is_as_known("a")
+    world.remove("a")
+    assert not world.files.is_as_known("a")
+
+
 def test_absence_is_remembered_too(world: Any) -> None:
     assert world.files.digest("a") == ABSENT
     world.write("a", "x")
