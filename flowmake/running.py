@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from flowmake import upkeep, wiring
+from flowmake import wiring
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Event, Notice, RunFinished, RunStarted
 from flowmake.core.model import RunRecord, TaskRecord
@@ -147,7 +147,7 @@ class Run:
             grace=self._options.grace,
             log_of=lambda task: workspace.state.log(self._id, task),
             executors={
-                **wiring.executors(self._jobs, slots.pass_fds),
+                **wiring.executors(workspace.flow, self._jobs, slots.pass_fds),
                 **outposts.open(self._jobs, workspace.environ),
             },
             default_executor=self._options.executor,
@@ -209,7 +209,7 @@ class Run:
             counts=outcome.counts,
             seconds=now - self._started,
             total=sum(outcome.counts.values()),
-            orphans=() if demand.within is not None else upkeep.note_orphans(view),
+            orphans=() if demand.within is not None else _note_orphans(view),
         )
         if any(outcome.counts.get(kind) for kind in RAN):
             size = self._workspace.state.size_of(self._id)
@@ -219,7 +219,9 @@ class Run:
         return finished
 
     def _remove_orphans(self, view: View) -> None:
-        removed = upkeep.remove_orphans(self._workspace, view)
+        from flowmake.upkeep import remove_orphans
+
+        removed = remove_orphans(self._workspace, view)
         if removed:
             names = ", ".join(f"`{path}`" for path in removed[:NAMED])
             more = f" and {len(removed) - NAMED} more" if len(removed) > NAMED else ""
@@ -303,6 +305,12 @@ def _verdict(outcome: Outcome) -> tuple[Status, int]:
         return "interrupted", 124
     ran = any(outcome.counts.get(kind) for kind in RAN)
     return ("succeeded" if ran else "nothing_to_do"), 0
+
+
+def _note_orphans(view: View) -> tuple[str, ...]:
+    from flowmake.upkeep import note_orphans
+
+    return note_orphans(view)
 
 
 def _died(run: RunRecord, tasks: Sequence[TaskRecord], size: int) -> RunRecord:

@@ -238,12 +238,16 @@ def jobserver(flow: Flow, jobs: int, state: StateDir, environ: Mapping[str, str]
     return Jobserver(flow.jobserver, jobs, state.path, environ)
 
 
-def executors(jobs: int, pass_fds: Sequence[int]) -> dict[str, Executor]:
-    """Those of this machine, one for commands and one for calls; they start nothing before the first task."""
+def executors(flow: Flow, jobs: int, pass_fds: Sequence[int]) -> dict[str, Executor]:
+    """Those of this machine, for commands and, where a flow has any, for calls; they start nothing by themselves."""
     from flowmake.engine.executors.local import LocalExecutor
-    from flowmake.engine.executors.pool import PoolExecutor
 
-    return {"local": LocalExecutor(pass_fds), "call": PoolExecutor(jobs, pass_fds)}
+    found: dict[str, Executor] = {"local": LocalExecutor(pass_fds)}
+    if any(declared.kind == "call" for declared in flow.declarations.values()):
+        from flowmake.engine.executors.pool import PoolExecutor
+
+        found["call"] = PoolExecutor(jobs, pass_fds)
+    return found
 
 
 def logs(flow: Flow, secrets: Secrets) -> KeptLogs:

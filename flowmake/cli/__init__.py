@@ -25,6 +25,10 @@ def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can carry
+    import gc
+
+    # What is made lives to the end, as a rule: searching it for cycles took a quarter of the time to load a large flow.
+    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
     if found is not None and (code := _again(found)) is not None:
         return code
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -57,10 +61,6 @@ def _printed(text: str) -> int:
 
 def _invoked(arguments: list[str]) -> int:
     """The exit code of a command, found and parsed by click."""
-    import gc
-
-    # What is made lives to the end, as a rule: searching it for cycles took a quarter of the time to load a large flow.
-    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
     import click
 
     from flowmake.cli.group import flowmake

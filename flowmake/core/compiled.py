@@ -1,12 +1,13 @@
 """A graph that was flattened to bytes, loaded by name, and what a change can affect in it. Unaware of files and runs.
 
 Everything is told by number: names upstream first, and for each a block of bytes that is decoded when it is asked for.
-Which tasks were judged by a path is found in one sorted text of all paths, so that nothing is unpacked for it.
+Which tasks were judged by a path is found among all paths in order, so that few of them are unpacked for it.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from typing import Any, Generic, TypeVar
@@ -24,8 +25,6 @@ Sections = Mapping[str, bytes | memoryview]
 Item = TypeVar("Item")
 UNWRITABLE = (OverflowError, UnicodeEncodeError)
 """Raised for numbers of more than 64 bits, and for names that are no text."""
-_MANY = 50
-"""Look-ups of paths from which on an index of all of them pays."""
 
 
 class Question(Struct, frozen=True):
@@ -66,14 +65,12 @@ class Compiled:
         self.question = msgspec.msgpack.decode(sections["question"], type=Question)
         self.flow = msgspec.msgpack.decode(sections["flow"], type=Flow)
         self._makers = msgspec.msgpack.decode(sections["makers"], type=_Makers)
-        self._paths = bytes(sections["paths"])
+        self._paths = _Blocks(sections, "path", bytes)
         self.decisive = frozenset(_texts(sections["decisive"]))
         self._entries = _Blocks(sections, "entry", msgspec.msgpack.Decoder(Entry).decode)
         self._declarations = _Blocks(sections, "declaration", msgspec.msgpack.Decoder(Declaration).decode)
         self._down = _Blocks(sections, "down", _numbers)
         self._owners = _Blocks(sections, "owner", _numbers)
-        self._places: dict[str, int] | None = None
-        self._asked = 0
         self._number_of: dict[str, int] | None = None
         self._revised: dict[str, Task] = {}
 
@@ -159,14 +156,9 @@ class Compiled:
         return () if place is None else self._owners[place]
 
     def _place(self, path: str) -> int | None:
-        """The number of a path. A few are searched for in the text; for many an index is made."""
-        self._asked += 1
-        if self._places is None and self._asked > _MANY:
-            self._places = {known: number for number, known in enumerate(_texts(self._paths))}
-        if self._places is not None:
-            return self._places.get(path)
-        at = self._paths.find(b"\0" + path.encode("utf-8", "surrogateescape") + b"\0")
-        return None if at < 0 else self._paths.count(b"\0", 0, at)
+        wanted = path_bytes(path)
+        place = bisect_left(self._paths, wanted)
+        return place if place < len(self._paths) and self._paths[place] == wanted else None
 
     def _with_downstream(self, numbers: Iterable[int]) -> list[int]:
         found = set(numbers)
@@ -243,6 +235,9 @@ class _Blocks(Generic[Item]):
         """All of them, as they are."""
         return [self._data[begin:end] for begin, end in pairwise(self._begins)]
 
+    def __len__(self) -> int:
+        return len(self._begins) - 1
+
     def __getitem__(self, number: int) -> Item:
         if number not in self._known:
             self._known[number] = self._decode(self._data[self._begins[number] : self._begins[number + 1]])
@@ -293,6 +288,11 @@ def packed(name: str, items: Sequence[bytes | memoryview]) -> dict[str, bytes]:
     """Blocks of bytes one after the other, and where each begins."""
     begins = array("I", accumulate(map(len, items), initial=0))
     return {name: b"".join(items), f"{name} begins": begins.tobytes()}
+
+
+def path_bytes(path: str) -> bytes:
+    """A path as paths are sorted."""
+    return path.encode("utf-8", "surrogateescape")
 
 
 def flow_text(flow: Flow) -> bytes:

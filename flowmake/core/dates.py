@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from calendar import monthrange
 from datetime import date, timedelta
 
-_TODAY = re.compile(r"today(?:\s*([+-])\s*(\d{1,5})\s*([dwmy]))?")
+from flowmake.core.expressions import expression
+
+_TODAY = expression(r"today(?:\s*([+-])\s*(\d{1,5})\s*([dwmy]))?")
 _UNITS = {"d": "day", "w": "week", "m": "month", "y": "year"}
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowmake.core import entries, schema, schema_fields
 from flowmake.core.errors import Problem
+from flowmake.core.expressions import expression
 from flowmake.core.hints import did_you_mean
 from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, KeySource, Retry
 from flowmake.core.params import plain
@@ -15,8 +16,8 @@ from flowmake.core.source import Place
 from flowmake.core.validation import label, misfits
 
 ACTIONS = ("run", "exec", "call")
-_CALL = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_RETRY_ON = re.compile(r"exit:\d{1,3}|signal:[A-Z][A-Z0-9+]*|timeout", re.ASCII)
+_CALL = expression(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_RETRY_ON = expression(r"exit:\d{1,3}|signal:[A-Z][A-Z0-9+]*|timeout", re.ASCII)
 _SOURCES = ("glob", "lines", "json", "range", "dates")
 
 _NONE: dict[str, Any] = {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_TOKEN = re.compile(
+from flowmake.core.expressions import expression
+
+_TOKEN = expression(
     r"""
     (?P<newline>\r?\n)
   | (?P<blank>(?:[ \t\v\f]|\\(?:\r?\n|\Z))+)  # a backslash at the end of a line continues it
@@ -21,7 +23,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_ESCAPE = re.compile(r"\$\$|(\\+)([ #:])")
+_ESCAPE = expression(r"\$\$|(\\+)([ #:])")
 
 
 def parse_depfile(data: bytes) -> list[str]:

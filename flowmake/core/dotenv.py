@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from flowmake.core.errors import Problem
+from flowmake.core.expressions import expression
 from flowmake.core.source import Place
 
-_ENTRY = re.compile(
+_ENTRY = expression(
     r"""[ \t]*(?:export[ \t]+)?(?P<key>[A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*
         (?: '(?P<single>[^']*)'[ \t]*(?:\#[^\n]*)?
           | "(?P<double>(?:[^"\\]|\\.)*)"[ \t]*(?:\#[^\n]*)?
@@ -15,8 +16,8 @@ _ENTRY = re.compile(
         )(?=\n|\Z)""",
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-_BLANK = re.compile(r"[ \t]*(?:#[^\n]*)?(?=\n|\Z)")
-_COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
+_BLANK = expression(r"[ \t]*(?:#[^\n]*)?(?=\n|\Z)")
+_COMMENT = expression(r"(?:^|[ \t]+)#.*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 

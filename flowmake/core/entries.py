@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from flowmake.core import schema_fields
 from flowmake.core.errors import Problem
+from flowmake.core.expressions import expression
 from flowmake.core.model import Check, Input, Output
 from flowmake.core.scalars import Report, check_name
 from flowmake.core.source import Place
 
 _CONTENT: Check = "content"
-_ORDINARY = re.compile(r"[^!\s\0][^\n\0]*")
+_ORDINARY = expression(r"[^!\s\0][^\n\0]*")
 """A path that needs no second look."""
 
 

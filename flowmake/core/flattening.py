@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
-from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text, packed
+from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text, packed, path_bytes
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Declaration
@@ -39,13 +39,13 @@ def flatten(
     except (*UNWRITABLE, KeyError):  # a task beyond the question
         return None
     owners = _owners(evidence, names)
-    paths = sorted(owners)
+    paths = sorted(owners, key=path_bytes)
     return {
         **sections,
         "names": _joined(names),
         "groups": _joined(name for name in names if graph.tasks[name].is_group),
         "decisive": _joined(sorted({*decisive})),
-        "paths": _joined(paths),
+        **packed("path", [path_bytes(path) for path in paths]),
         **packed("entry", entries),
         **packed("declaration", texts),
         **packed("down", [array("I", one).tobytes() for one in down]),

@@ -9,14 +9,15 @@ from itertools import takewhile
 from typing import Final
 
 from flowmake.core import segments as seg
+from flowmake.core.expressions import expression
 from flowmake.core.segments import ANYTHING
 
 DEEP: Final = "**"
-_MAGIC = re.compile(r"[*?\[]")
-_WILD = re.compile(r"[*?\[\0]")
-_ESCAPED = re.compile(r"\[([*?\[])\]")
-_UNTIDY = re.compile(r"//|(?:^|/)\.{1,2}(?:/|$)")
-_CAPTURE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_MAGIC = expression(r"[*?\[]")
+_WILD = expression(r"[*?\[\0]")
+_ESCAPED = expression(r"\[([*?\[])\]")
+_UNTIDY = expression(r"//|(?:^|/)\.{1,2}(?:/|$)")
+_CAPTURE = expression(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def normalise(path: str) -> str:

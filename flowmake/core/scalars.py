@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from flowmake.core import schema_fields, units
 from flowmake.core.errors import Problem
+from flowmake.core.expressions import expression
 from flowmake.core.source import Place
 from flowmake.core.validation import label
 
-NAME = re.compile(schema_fields.NAME_PATTERN, re.ASCII)
+NAME = expression(schema_fields.NAME_PATTERN, re.ASCII)
 NAME_HINT = "names start with a letter or `_`, then letters, digits, `_`, `.` and `-`"
-_VARIABLE = re.compile(r"[^=\0]+")
+_VARIABLE = expression(r"[^=\0]+")
 
 Report = Callable[[Problem], None]
 

@@ -6,10 +6,12 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from flowmake.core.expressions import expression
+
 ANYTHING: Final = "\0"
 """In a pattern: any text, `/` and leading dots included. Only `templates.skeleton` writes it; no path holds it."""
 
-_PIECE = re.compile(
+_PIECE = expression(
     r"\[(?P<literal>[*?\[])\]"
     r"|\x01(?P<capture>\w+)\x02"
     r"|(?P<star>\*+)|(?P<one>\?)|(?P<anything>\x00)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from flowmake.core.errors import FlowfileError, Problem
+from flowmake.core.expressions import expression
 from flowmake.core.patterns import normalise
 from flowmake.core.segments import ANYTHING
 from flowmake.core.source import Place
@@ -41,16 +41,16 @@ __all__ = [
     "safe_path",
     "skeleton",
 ]
-_SIMPLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}")
-_SYNTAX = re.compile(r"\{[{%#]|\{$|\r")
+_SIMPLE = expression(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}")
+_SYNTAX = expression(r"\{[{%#]|\{$|\r")
 _RESERVED = frozenset(
     {"true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else", "elif", "for"}
     | {"recursive", "self", "super", "loop", "caller"}
 )
 """Names that mean something else to Jinja2 in some place."""
-_RUNS = re.compile(r"\0+")
-_DOTS_BEFORE = re.compile(r"(^|/)\.{1,2}(?=\0)")
-_DOTS_AFTER = re.compile(r"\0\.{1,2}(?=[/\0]|$)")
+_RUNS = expression(r"\0+")
+_DOTS_BEFORE = expression(r"(^|/)\.{1,2}(?=\0)")
+_DOTS_AFTER = expression(r"\0\.{1,2}(?=[/\0]|$)")
 _MISSING: Final = object()
 
 

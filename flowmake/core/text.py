@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_SEQUENCES = re.compile(
+from flowmake.core.expressions import expression
+
+_SEQUENCES = expression(
     r"""
     \x1b\[[0-?]*[\ -/]*[@-~]                          # CSI: colours, cursor movement
   | \x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)             # OSC, DCS, SOS, PM, APC strings
@@ -13,7 +15,7 @@ _SEQUENCES = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_UNSAFE = re.compile(
+_UNSAFE = expression(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _ASCII = str.maketrans(

@@ -7,14 +7,16 @@ from contextlib import suppress
 
 from msgspec import Struct
 
+from flowmake.core.expressions import expression
+
 Keys = tuple[str | int, ...]
 
-_SPACE = re.compile(r"[ \t]*")
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*+")
-_REST_OF_LINE = re.compile(r"[^\n]*")
-_SCALAR = re.compile(r"[^,\]}\n#]*")
-_KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*'""")
-_STRING = re.compile(
+_SPACE = expression(r"[ \t]*")
+_BLANK = expression(r"(?:[ \t\r\n]|#[^\n]*)*+")
+_REST_OF_LINE = expression(r"[^\n]*")
+_SCALAR = expression(r"[^,\]}\n#]*")
+_KEY = expression(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*'""")
+_STRING = expression(
     r""""{3}(?:[^"\\]|\\.|"(?!""))*+"{3,5}"""
     r"""|'{3}(?:[^']|'(?!''))*+'{3,5}"""
     r'''|"(?:[^"\\\n]|\\.)*+"'''

@@ -8,10 +8,11 @@ from typing import Any
 import tomli
 
 from flowmake.core.errors import FlowfileError, Problem
+from flowmake.core.expressions import expression
 from flowmake.core.source import Place
 from flowmake.core.tomlscan import repeats, unclosed
 
-_BARE_WORD = re.compile(r"[^\s\"'\[\]{},=#][^\"'\[\]{},=#\n]*")
+_BARE_WORD = expression(r"[^\s\"'\[\]{},=#][^\"'\[\]{},=#\n]*")
 _UNCLOSED = {
     "Unclosed array": ("expected `,` or `]`: the list is not closed", ""),
     "Unclosed inline table": ("expected `,` or `}`: the table is not closed", ""),
@@ -31,7 +32,7 @@ _OTHER = {
     ),
     "Expected ']]' at the end of an array declaration": ("expected `]]` at the end of the table's name", ""),
 }
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BARE_KEY = expression(r"[A-Za-z0-9_-]+")
 
 
 def decode(file: str, data: bytes) -> str:

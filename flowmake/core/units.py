@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 
+from flowmake.core.expressions import expression
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+", re.ASCII)
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])", re.ASCII)
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGTP]?)(i?B)?", re.ASCII)
+_DURATION = expression(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+", re.ASCII)
+_DURATION_PART = expression(r"(\d+(?:\.\d+)?)(ms|[smhdw])", re.ASCII)
+_SIZE = expression(r"(\d+(?:\.\d+)?)\s*([kKMGTP]?)(i?B)?", re.ASCII)
 _POWERS = "KMGTP"
 
 DURATION_FORMS = 'a number of seconds, or text like "5s", "1h30m" or "2d"'

@@ -7,15 +7,16 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from shlex import quote
 from typing import Any, Final, Literal, SupportsIndex, overload
 
+from flowmake.core.expressions import expression
 from flowmake.core.patterns import escape
 
 Mode = Literal["plain", "shell", "words", "paths", "names"]
 
-_PLAIN_NAME = re.compile(r"[\w.+:=@-]*")
+_PLAIN_NAME = expression(r"[\w.+:=@-]*")
 _MARK = "\0\1"
 """Stands before text from outside that begins with `-`, until it is clear where that came to stand."""
-_COMMAND_END = re.compile(r"[;|&\n(`]")
-_UNSAFE_IN_NAME = re.compile(r"[^\w.+:=@-]")
+_COMMAND_END = expression(r"[;|&\n(`]")
+_UNSAFE_IN_NAME = expression(r"[^\w.+:=@-]")
 
 
 class Raw(str):

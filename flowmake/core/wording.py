@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from flowmake.core.expressions import expression
 from flowmake.core.staleness import Reason
 from flowmake.core.text import counted, duration, safe_line, safe_text
 
 Change = Literal["same", "old", "new"]
 
 _DIGITS = 6
-_DIGEST = re.compile(r"^$|^[0-9a-f]+(\+x)?$|^[a-z]+:|^exists$")
-_WORDS = re.compile(r"\s+|[^\s\w]|\w+")
+_DIGEST = expression(r"^$|^[0-9a-f]+(\+x)?$|^[a-z]+:|^exists$")
+_WORDS = expression(r"\s+|[^\s\w]|\w+")
 _DIFF_LIMIT = 2_000
 """Words; beyond, a word diff costs more than it tells, and lines are compared instead."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,11 +11,12 @@ from typing import IO, Any
 import msgspec
 
 from flowmake.core.events import Event
+from flowmake.core.expressions import expression
 
 VERSION = 1
 HOLD = 0.1
 """Seconds between two writes of what is held back, at the least: a scheduler of small tasks ticks a thousand times."""
-_BORDER = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_BORDER = expression(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Jsonl:

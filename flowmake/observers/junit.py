@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from flowmake.core.events import Event, RunFinished, RunStarted, TaskFinished
+from flowmake.core.expressions import expression
 from flowmake.core.text import safe_line, safe_text
 from flowmake.observers.wording import BAD, how_it_ended, message_beside
 
-_NO_XML = re.compile("[\ufffe\uffff]")
+_NO_XML = expression("[\ufffe\uffff]")
 """What XML 1.0 forbids and `safe_text` leaves."""
 
 

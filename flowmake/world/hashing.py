@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from time import time_ns
 from typing import NamedTuple
 
@@ -31,7 +31,8 @@ GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _BLOCK = 512
 """Bytes in a block as `stat` counts them."""
 
-_buffers = threading.local()
+_buffers: list[bytearray] = []
+"""Those that no thread is reading into."""
 
 
 class Hashed(NamedTuple):
@@ -163,19 +164,19 @@ def _hash_small(descriptor: int, size: int) -> str:
 
 
 def _hash_stream(descriptor: int) -> str:
-    buffer = _buffer()
-    view = memoryview(buffer)
     hasher = xxh3_128()
-    while count := os.readv(descriptor, [buffer]):
-        hasher.update(view[:count])
+    with _buffer() as view:
+        while count := os.readv(descriptor, [view]):
+            hasher.update(view[:count])
     return hasher.hexdigest()
 
 
-def _buffer() -> bytearray:
-    buffer: bytearray | None = getattr(_buffers, "bytes", None)
-    if buffer is None:
-        buffer = _buffers.bytes = bytearray(CHUNK)
-    return buffer
+@contextmanager
+def _buffer() -> Iterator[memoryview]:
+    """Used again and again, since a new one is first filled with zeros."""
+    buffer = _buffers.pop() if _buffers else bytearray(CHUNK)
+    yield memoryview(buffer)
+    _buffers.append(buffer)
 
 
 def _hash_sparse(descriptor: int, size: int) -> str:
@@ -199,13 +200,13 @@ def _digest_zeros(hasher: xxh3_128, count: int) -> None:
 
 def _digest_range(descriptor: int, hasher: xxh3_128, position: int, end: int) -> int:
     """Up to `end`, or to where the file ends now; how far that was."""
-    view = memoryview(_buffer())
-    while position < end:
-        count = os.preadv(descriptor, [view[: min(CHUNK, end - position)]], position)
-        if not count:
-            return end
-        hasher.update(view[:count])
-        position += count
+    with _buffer() as view:
+        while position < end:
+            count = os.preadv(descriptor, [view[: min(CHUNK, end - position)]], position)
+            if not count:
+                return end
+            hasher.update(view[:count])
+            position += count
     return position
 
 

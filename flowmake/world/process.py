@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -97,6 +96,8 @@ def _posix_spawn(program: str, argv: Sequence[str], env: Mapping[str, str], log_
 
 
 def _popen(program: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, log_fd: int, console: bool) -> int:
+    import subprocess  # takes as long to load as to start several commands, and few need it
+
     child = subprocess.Popen(
         argv,
         executable=program,

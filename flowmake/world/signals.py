@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
@@ -29,13 +28,8 @@ class Signals:
         self._wakeup_before = -1
 
     def __enter__(self) -> Signals:
-        if threading.current_thread() is not threading.main_thread():
+        if not self._open_pipe():
             return self
-        self._pipe = os.pipe()
-        for end in self._pipe:
-            os.set_blocking(end, False)
-        # A handler alone is not enough: a signal between the last check and the system call would be slept through.
-        self._wakeup_before = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
         for number in STOPPING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._record)
@@ -43,6 +37,21 @@ class Signals:
             # Inherited from whoever started us, it would make the kernel throw away our children's exit codes.
             self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         return self
+
+    def _open_pipe(self) -> bool:
+        """Have each signal write to a pipe; False where that cannot be, in a thread that is not the main one."""
+        pipe = os.pipe()
+        for end in pipe:
+            os.set_blocking(end, False)
+        try:
+            # A handler alone is not enough: a signal between the last check and the system call would be slept through.
+            self._wakeup_before = signal.set_wakeup_fd(pipe[1], warn_on_full_buffer=False)
+        except ValueError:
+            for end in pipe:
+                os.close(end)
+            return False
+        self._pipe = pipe
+        return True
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         for number, handler in self._before.items():

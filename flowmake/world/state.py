@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,6 +10,7 @@ from contextlib import suppress
 from xxhash import xxh3_64_hexdigest
 
 from flowmake.core.errors import StateError
+from flowmake.core.expressions import expression
 from flowmake.world.snapshot import own_folder
 
 FOLDER = ".flowmake"
@@ -24,7 +24,7 @@ _BLOCK = 512
 """Bytes in a block as `stat` counts them."""
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,@=+-")
-_ALL_PLAIN = re.compile(r"[a-zA-Z0-9_.,@=+-]*")
+_ALL_PLAIN = expression(r"[a-zA-Z0-9_.,@=+-]*")
 
 _CACHE_TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"

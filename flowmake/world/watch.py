@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import sys
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -109,6 +108,8 @@ if sys.platform != "darwin":
             self._ended: deque[int] = deque()
 
         def add(self, pid: int) -> None:
+            import threading
+
             threading.Thread(target=self._wait, args=(pid,), daemon=True).start()
 
         def _wait(self, pid: int) -> None:
