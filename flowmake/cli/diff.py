@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from flowmake.cli.documents import Reason
     from flowmake.core.model import RunRecord
     from flowmake.core.ports import Store
+    from flowmake.views.reasons import Line
 
-NAMED = 3
-"""How many tasks with the same causes are named."""
+Item = TypeVar("Item")
+_Row = tuple[str, str, str, str]
 _WORDS = {
     "new": "new",
     "gone": "not in this run",
@@ -100,6 +102,7 @@ def _told(project: Project, store: Store, run: RunRecord, *, running: bool) -> T
 
 
 def _print(document: DiffDocument) -> None:
+    from flowmake.cli.folding import folded
     from flowmake.cli.output import note, say
     from flowmake.cli.records import run_table
     from flowmake.core.text import counted
@@ -114,15 +117,41 @@ def _print(document: DiffDocument) -> None:
         Column("newer", styles=STATUS_STYLES),
         Column("difference", styles={"broken": "bold red", "interrupted": "bold magenta", "mended": "bold green"}),
     ]
-    rows = [[task.task, _how(task.older), _how(task.newer), _difference(task)] for task in document.tasks]
-    print_table(columns, rows, sys.stdout)
+    rows = [(task.task, _how(task.older), _how(task.newer), _difference(task)) for task in document.tasks]
+    told = list(zip(rows, map(_likeness, document.tasks), strict=True))
+    if sys.stdout.isatty():
+        told = list(folded(told, itemgetter(1), _rest))
+    print_table(columns, [row for row, _ in told], sys.stdout)
     _print_causes(document.tasks)
     differ = "differs" if len(document.tasks) == 1 else "differ"
     note(f"{counted(len(document.tasks), 'task')} {differ}, {document.alike} alike")
 
 
+def _likeness(task: TaskDiffers) -> _Row:
+    """The same for instances that differ in the same words; how long each of them took is not asked."""
+    from flowmake.cli.folding import declared
+
+    changes = (_WORDS.get(change, change) for change in task.changes)
+    return declared(task.task), _ended(task.older), _ended(task.newer), ", ".join(changes)
+
+
+def _rest(told: tuple[_Row, _Row], count: int) -> tuple[_Row, _Row]:
+    from flowmake.cli.folding import more_instances
+
+    (task, *_), (_, older, newer, difference) = told
+    return (more_instances(task, count), older, newer, difference), told[1]
+
+
 def _how(side: Side | None) -> str:
     from flowmake.core.text import duration
+
+    if side is None or not side.attempt or side.status == "running":
+        return _ended(side)
+    status, comma, ended = _ended(side).partition(",")
+    return f"{status} {duration(side.seconds)}{comma}{ended}"
+
+
+def _ended(side: Side | None) -> str:
     from flowmake.observers.wording import signal_name
 
     if side is None:
@@ -130,8 +159,7 @@ def _how(side: Side | None) -> str:
     if not side.attempt:
         return side.status
     ended = f", {signal_name(side.signal)}" if side.signal else f", exit {side.exit_code}" if side.exit_code else ""
-    took = f" {duration(side.seconds)}" if side.status != "running" else ""
-    return f"{side.status.replace('_', ' ')}{took}{ended}"
+    return f"{side.status.replace('_', ' ')}{ended}"
 
 
 def _difference(task: TaskDiffers) -> str:
@@ -148,16 +176,40 @@ def _speed(task: TaskDiffers) -> str:
 
 
 def _print_causes(tasks: Sequence[TaskDiffers]) -> None:
-    """What had changed, once for all tasks that it is the same for."""
+    """What had changed, once for all tasks that it is the same for; on a terminal, of many instances the first ones."""
+    from flowmake.cli.folding import NAMED, declared, more_instances
     from flowmake.cli.output import painted, say, say_lines
     from flowmake.core.text import safe_line
-    from flowmake.views.reasons import explain
 
-    for alike in _alike(tasks):
+    for alike, rest in _counted(_alike(tasks), lambda alike: declared(alike[0].task)):
+        if rest:
+            say(f"\n{safe_line(more_instances(alike[0].task, rest))}: as `flowmake diff --json` tells")
+            continue
         names = ", ".join(safe_line(task.task) for task in alike[:NAMED])
         more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
         say(f"\n{painted(names, bold=True)}{more}:")
-        say_lines(explain([_facts(cause) for cause in alike[0].causes]), "  ")
+        say_lines(_explained(alike[0].causes), "  ")
+
+
+def _explained(causes: Iterable[Reason]) -> Iterator[Line]:
+    from flowmake.views.reasons import explain
+
+    for cause, rest in _counted(causes, lambda cause: cause.kind):
+        if rest:
+            yield (("", f"and {rest} more"),)
+        else:
+            yield from explain([_facts(cause)])
+
+
+def _counted(items: Iterable[Item], likeness: Callable[[Item], Hashable]) -> Iterator[tuple[Item, int]]:
+    """Each with 0; on a terminal, in place of many that are alike, the first of those left out with their number."""
+    from flowmake.cli.folding import folded
+
+    told = ((item, 0) for item in items)
+    if not sys.stdout.isatty():
+        yield from told
+        return
+    yield from folded(told, lambda one: likeness(one[0]), lambda one, count: (one[0], count))
 
 
 def _alike(tasks: Sequence[TaskDiffers]) -> Iterator[list[TaskDiffers]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import click
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from flowmake.core.plan import Judgement
 
 STALE = 3
-ALIKE, NAMED = 10, 3
-"""Instances that stand alike and are all shown on a terminal; of more than that, how many are named."""
 
 
 @click.command("status", help=help_of("status"))
@@ -49,6 +46,7 @@ def command(ctx: click.Context, targets: tuple[str, ...], everything: bool, chec
 
 
 def _print(tasks: list[TaskStatus], judgements: list[Judgement]) -> None:
+    from flowmake.cli.folding import folded
     from flowmake.cli.output import note
     from flowmake.cli.states import brief_time, tally
     from flowmake.views.table import STATUS_STYLES, Column, print_table
@@ -60,31 +58,28 @@ def _print(tasks: list[TaskStatus], judgements: list[Judgement]) -> None:
         Column("took", keep=True, right=True, spare=2),
         Column("why"),
     ]
-    rows = [_row(task, judgement) for task, judgement in zip(tasks, judgements, strict=True)]
+    rows = [(_row(task, judgement), judgement) for task, judgement in zip(tasks, judgements, strict=True)]
     if sys.stdout.isatty():
-        rows = list(_folded(rows, judgements))
-    print_table(columns, rows, sys.stdout)
+        rows = list(folded(rows, _likeness, _rest))
+    print_table(columns, [row for row, _ in rows], sys.stdout)
     note(tally(task.state for task in tasks))
 
 
-def _folded(rows: list[list[str]], judgements: list[Judgement]) -> Iterator[list[str]]:
-    """Of many instances of a task that stand alike, the first ones and how many more there are."""
+def _likeness(told: tuple[list[str], Judgement]) -> Hashable:
     from flowmake.core.staleness import Stale
     from flowmake.views.reasons import likeness
 
-    keys: list[Hashable] = []
-    for row, judgement in zip(rows, judgements, strict=True):
-        verdict = judgement.verdict
-        why = likeness(verdict.reasons) if isinstance(verdict, Stale) else ""
-        keys.append((judgement.task.declared.name, row[1], why))
-    alike, seen = Counter(keys), Counter[Hashable]()
-    for row, key in zip(rows, keys, strict=True):
-        seen[key] += 1
-        if alike[key] <= ALIKE or seen[key] <= NAMED:
-            yield row
-        elif seen[key] == NAMED + 1:
-            name, state, *_ = row
-            yield [f"{name.partition('@')[0]}@… ({alike[key] - NAMED} more)", state, "", "", ""]
+    row, judgement = told
+    verdict = judgement.verdict
+    why = likeness(verdict.reasons) if isinstance(verdict, Stale) else ""
+    return judgement.task.declared.name, row[1], why
+
+
+def _rest(told: tuple[list[str], Judgement], count: int) -> tuple[list[str], Judgement]:
+    from flowmake.cli.folding import more_instances
+
+    (name, state, *_), judgement = told
+    return [more_instances(name, count), state, "", "", ""], judgement
 
 
 def _row(task: TaskStatus, judgement: Judgement) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 ESCAPE = "\x1b"
@@ -99,6 +100,66 @@ def test_status_folds_only_what_stands_alike(project: Any) -> None:
         "part@17",
         "part@23",
     ]
+
+
+COPIES = """\
+[flow]
+default = ["all"]
+
+[tasks.other]
+run = "true"
+
+[tasks.copy]
+foreach = { n = { glob = "raw/{n}.txt" } }
+inputs = ["raw/{{ n }}.txt"]
+outputs = ["out/{{ n }}.txt"]
+run = "cp {{ inputs }} {{ outputs }}"
+
+[tasks.all]
+inputs = ["out/*.txt"]
+run = "cat {{ inputs }}"
+"""
+
+
+def test_diff_folds_what_differs_alike(project: Any) -> None:
+    """With a run that is not about them, so that none of them can have become slower."""
+    project.flowfile(COPIES)
+    for text, targets in (("old", ["all"]), ("old", ["other"]), ("new", ["all"])):
+        for number in range(10, 30):
+            project.write(f"raw/{number}.txt", f"{text} {number}")
+        assert project.run("run", "-q", *targets).code == 0
+    done = project.run_on_terminal("diff", env={"NO_COLOR": "1"})
+    lines = project.scrub(done.stdout).splitlines()
+    new = "succeeded SECONDS new, inputs changed"
+    assert [re.sub(r" +", " ", re.sub(r" [(]\w{6} → \w{6}[)]", "", line)) for line in lines[4:]] == [
+        "task older newer difference",
+        f"all {new}",
+        f"copy@10 {new}",
+        f"copy@11 {new}",
+        f"copy@12 {new}",
+        "copy@… (17 more) succeeded new, inputs changed",
+        "other succeeded SECONDS not in this run",
+        "",
+        "all:",
+        " input changed: out/10.txt",
+        " input changed: out/11.txt",
+        " input changed: out/12.txt",
+        " and 17 more",
+        "",
+        "copy@10:",
+        " input changed: raw/10.txt",
+        "",
+        "copy@11:",
+        " input changed: raw/11.txt",
+        "",
+        "copy@12:",
+        " input changed: raw/12.txt",
+        "",
+        "copy@… (17 more): as `flowmake diff --json` tells",
+        "22 tasks differ, 0 alike",
+    ]
+    piped = project.run("diff").stdout.splitlines()
+    assert len([line for line in piped if line.startswith("copy@")]) == 2 * 20
 
 
 def test_a_narrow_terminal_gets_a_table_that_fits(letters: Any) -> None:
