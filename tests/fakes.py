@@ -103,8 +103,8 @@ class FakeFiles:
                 if f"{bare}/".startswith(f"{above}/") or above == "." or f"{above}/".startswith(f"{bare}/"):
                     del self._memo[known]
 
-    def is_as_known(self, path: str) -> bool:
-        return path in self.files and self._memo.get(path) == self._digest(path)
+    def is_still(self, path: str, digest: str) -> bool:
+        return path in self.files and self._memo.get(path) == digest == self._digest(path)
 
     def touched_since(self, path: str, moment: float) -> bool:
         return path not in self.files or self.files[path].touched >= moment

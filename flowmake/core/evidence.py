@@ -315,11 +315,12 @@ class Evidence:
         assert before.recipe is not None
         checks = self._checks(task)
         self.changed(dict.fromkeys([*self.output_paths(task), *made, *discovered]))
-        self.changed(path for path in before.inputs if not self.files.is_as_known(path))
+        doubtful = [path for path, digest in before.inputs.items() if not self.files.is_still(path, digest)]
+        self.changed(doubtful)
         for path, digest in vouched.items():
             self.files.vouch(path, digest)
         inputs = dict(before.inputs)
-        edited = [p for p, digest in before.inputs.items() if self.input_digest(p, checks.get(p, "content")) != digest]
+        edited = [p for p in doubtful if self.input_digest(p, checks.get(p, "content")) != inputs[p]]
         old = self.trace(name)
         if old is not None and (forgotten := set(old.discovered) - set(discovered)):
             for path in forgotten - {entry.path for entry in self.resolve(task)}:

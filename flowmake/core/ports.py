@@ -50,8 +50,8 @@ class Files(Protocol):
         """Whether its times allow that it changed at that moment (epoch seconds) or later; also if it is not there."""
         ...
 
-    def is_as_known(self, path: str) -> bool:
-        """Whether a glance is enough to tell that what is remembered of this path still holds; else, forget it."""
+    def is_still(self, path: str, digest: str) -> bool:
+        """Whether a glance is enough to tell that this is the content digest now, too; if not, it may yet be."""
         ...
 
     def vouch(self, path: str, digest: str) -> None:

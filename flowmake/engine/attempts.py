@@ -178,7 +178,8 @@ class Attempts:
             renderer = self._evidence.renderer(task, self._evidence.resolve(task), staged, cpu)
             recipe = structs.replace(recipe, argv=renderer.argv(), args=renderer.args())
         hidden = self._evidence.graph.flow.secrets
-        session.secrets.learn(recipe.environment[name] for name in hidden if name in recipe.environment)
+        if hidden:
+            session.secrets.learn(recipe.environment[name] for name in hidden if name in recipe.environment)
         environ = {
             **session.environ,
             **({} if running.fence.name else session.served),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from flowmake.core.graph import Graph
 from flowmake.engine.limits import Claim
-from flowmake.engine.states import SETTLED, State, advance
+from flowmake.engine.states import GOOD, SETTLED, State, advance
 
 Rank = tuple[float, float]
 """Minus the priority, minus the critical path in seconds: the lowest starts first."""
@@ -31,6 +31,8 @@ class Schedule:
         self._estimate = estimate
         self.states: dict[str, State] = {}
         self.due: list[str] = []
+        self.all_good = True
+        """Nothing has been settled otherwise than well so far."""
         self._blockers: dict[str, int] = {}
         self._dependents: dict[str, list[str]] = {}
         self._critical: dict[str, float] = {}
@@ -73,6 +75,7 @@ class Schedule:
         """Change a state; settling a name makes due what only waited for it."""
         self.states[name] = advance(self.states[name], to)
         if to in SETTLED:
+            self.all_good = self.all_good and to in GOOD
             for other in self._dependents[name]:
                 self._blockers[other] -= 1
                 if not self._blockers[other] and self.states[other] is State.WAITING:

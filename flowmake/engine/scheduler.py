@@ -185,7 +185,7 @@ class Scheduler:
         """A name whose known upstreams are all settled: learn more upstreams, or judge it."""
         if self._needed_temps and self._schedule.wait_for(name, self._revived_upstream(name)):
             return
-        if self._stopping or self._is_cut_off_by_failure(name):
+        if self._stopping or (not self._schedule.all_good and self._is_cut_off_by_failure(name)):
             self._settle_unrun(name, State.SKIPPED)
             return
         try:

@@ -142,13 +142,12 @@ class DiskFiles:
             return True
         return changed_ns(status) >= moment * 1e9 - granularity_ns(status)
 
-    def is_as_known(self, path: str) -> bool:
-        """As in the port: a file whose digest is trusted, in the very state that it was hashed in."""
-        known = self._memory.get(path)
-        if known is None or self.cache.figures(path) is None:
+    def is_still(self, path: str, digest: str) -> bool:
+        """As in the port: a file in the very state that it was hashed in, if what was found then is to be trusted."""
+        if self._memory.get(path) != digest or self.cache.figures(path) is None:
             return False
         try:
-            return self.cache.get(path, os.stat(self._at(path))) == known
+            return self.cache.get(path, os.stat(self._at(path))) == digest
         except OSError:
             return False
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from msgspec import Struct
 _IGNORED_BY_PYTHON = [
     getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name)
 ]  # restored for children; what the user made flowmake ignore (nohup) stays ignored, as with make
+_AS_THEY_ARE = nullcontext()
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
@@ -55,7 +56,8 @@ def spawn(
         raise CannotStart("the command is empty")
     program = find_program(argv[0], env, cwd)
     try:
-        with _inheritable(pass_fds):
+        closed = [fd for fd in pass_fds if not os.get_inheritable(fd)]
+        with _inheritable(closed) if closed else _AS_THEY_ARE:
             if (cwd.rstrip("/") or "/") == _here():
                 with suppress(NotImplementedError):  # a system that cannot start a session this way
                     return _posix_spawn(program, argv, env, log_fd, console)
@@ -73,14 +75,13 @@ def _here() -> str:
 
 @contextmanager
 def _inheritable(fds: Sequence[int]) -> Iterator[None]:
-    """For the moment of the start, let children inherit these descriptors under the same numbers."""
-    opened = [fd for fd in fds if not os.get_inheritable(fd)]
+    """For the moment of the start, let children inherit these closed descriptors under the same numbers."""
     try:
-        for fd in opened:
+        for fd in fds:
             os.set_inheritable(fd, True)
         yield
     finally:
-        for fd in opened:
+        for fd in fds:
             os.set_inheritable(fd, False)
 
 
@@ -125,7 +126,7 @@ def find_program(name: str, env: Mapping[str, str], cwd: str) -> str:
 
 @lru_cache(maxsize=256)
 def _candidates(name: str, path: str, cwd: str) -> tuple[str, ...]:
-    return tuple(os.path.join(cwd, folder, name) for folder in path.split(os.pathsep))
+    return tuple(os.path.join(cwd, folder, name) for folder in dict.fromkeys(path.split(os.pathsep)))
 
 
 def _why_not_started(name: str, program: str, cwd: str, failure: OSError | ValueError) -> str:

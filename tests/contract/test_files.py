@@ -107,14 +107,17 @@ def test_a_digest_is_remembered_until_forgotten(world: Any) -> None:
     assert world.files.digest("b") == world.files.digest("a")
 
 
-def test_a_glance_never_takes_a_changed_file_for_what_is_known(world: Any) -> None:
+def test_a_glance_never_takes_a_changed_file_for_what_it_was(world: Any) -> None:
     world.write("a", "one")
-    assert not world.files.is_as_known("a")
-    world.files.digest("a")
+    one = world.files.digest("a")
+    assert not world.files.is_still("a", "another")
     world.write("a", "two")
-    assert not world.files.is_as_known("a")
+    assert not world.files.is_still("a", one)
+    world.files.forget(["a"])
+    assert world.files.digest("a") != one
+    assert not world.files.is_still("a", one)
     world.remove("a")
-    assert not world.files.is_as_known("a")
+    assert not world.files.is_still("a", one)
 
 
 def test_absence_is_remembered_too(world: Any) -> None:

@@ -114,6 +114,8 @@ class PoolExecutor(Executor):
 
     def poll(self) -> list[Ended]:
         """Attempts that ended since the last call."""
+        if not (self._workers or self._waiting or self._ended):
+            return []
         if self._workers:
             for fd, _ in self._lines.poll(0):
                 self._read(self._by_line[fd])
