@@ -3,6 +3,9 @@
 benchmarks/run                      everything; interrupted, the same command goes on where it was
 benchmarks/run --quick              flowmake, ninja and make with 1,000 tasks, in about a minute
 benchmarks/run --tools flowmake ninja --tasks 100 10000 --repeat 9
+
+Which Python the tools that need one get: PYTHON=/usr/bin/python3.11 benchmarks/run
+Whatever made or deleted many files in the last minutes, a run of this among it, makes the next builds slower.
 """
 
 from __future__ import annotations
@@ -13,104 +16,46 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
+import time
 from pathlib import Path
 
-import graphs
+from environments import install_python, python_asked_for, told_by
 from kept import Kept
 from machine import described, digest_of
 from measure import CommandFailed
-from peers import PEERS, REPOSITORY, Peer, install_python
-from projects import SCENARIOS, Project
+from peers import OURS, PEERS, REPOSITORY, Peer
+from plan import expected_build, seconds_of_size
+from projects import SCENARIOS
+from rounds import Round, Terms, measure_trials, say
+from trials import TRIALS
 
-QUICK = ("flowmake", "ninja", "make")
-SLOWER = 1.2
-"""How much longer than by rule of three a tool may need for more tasks, before it is not even tried."""
+QUICK = (OURS, "ninja", "make")
+TRIAL_SECONDS = 10
+"""What one trial takes, about, with what it is set up from."""
 
 
 def main() -> int:
     options = _options()
-    environments = options.work / "environments"
-    environments.mkdir(parents=True, exist_ok=True)
+    terms = _terms(options)
     (options.work / ".gitignore").write_text("*\n")
     if options.fresh:
-        shutil.rmtree(options.work / "projects", ignore_errors=True)
         (options.work / "measured.jsonl").unlink(missing_ok=True)
-    peers = [peer for peer in PEERS if peer.name in options.tools and _is_installed(peer, environments)]
-    kept = Kept(options.work / "measured.jsonl", _header(options, peers, environments))
+    peers = [peer for peer in PEERS if peer.name in options.tools and _is_installed(peer, terms.environments)]
+    kept = Kept(options.work / "measured.jsonl", _header(options, peers, terms.environments))
+    if not kept.parts():
+        _start_anew(terms)
+    _tell_plan(peers, kept, options)
+    ours = next((peer for peer in peers if peer.name == OURS), None)
+    if ours is not None and options.trials:
+        measure_trials(ours, kept, terms)
     for count in options.tasks:
-        Round(count, peers, kept, options, environments).measure()
-    _write_pages(kept, options.out, environments)
+        Round(count, peers, kept, terms).measure()
+    _write_pages(kept, options.out, terms.environments)
     kept.remove()
+    say("cleaning up")
+    shutil.rmtree(terms.folder, ignore_errors=True)
+    shutil.rmtree(terms.attic, ignore_errors=True)
     return 0
-
-
-class Round:
-    """All scenarios of all tools that can cope with so many tasks: A B C, A B C, …"""
-
-    def __init__(
-        self, count: int, peers: list[Peer], kept: Kept, options: argparse.Namespace, environments: Path
-    ) -> None:
-        self.count = count
-        self._kept = kept
-        self._options = options
-        jobs = graphs.layered(count, options.seed)
-        folder = options.work / "projects"
-        out = {record["left_out"] for record in kept.records("left_out") if record["tasks"] == count}
-        self._projects = [
-            Project(peer, jobs, folder / f"{peer.name}-{count}", environments, options.jobs)
-            for peer in peers
-            if count <= peer.most and peer.name not in out
-        ]
-
-    def measure(self) -> None:
-        for project in list(self._projects):
-            if self._seconds_expected(project.peer) > self._options.longest:
-                self._leave_out(project, f"it would take longer than {self._options.longest:.0f} s")
-        for scenario in SCENARIOS:
-            if not self._kept.is_complete([self.count, scenario]):
-                self._measure(scenario)
-                self._kept.finish([self.count, scenario])
-        for project in self._projects:
-            shutil.rmtree(project.folder, ignore_errors=True)
-
-    def _measure(self, scenario: str) -> None:
-        """In turns; who has used up its time in this scenario has no further one."""
-        spent = dict.fromkeys((project.peer.name for project in self._projects), 0.0)
-        for turn in range(self._options.repeat):
-            for project in list(self._projects):
-                if turn and spent[project.peer.name] * (turn + 1) / turn > self._options.patience:
-                    continue
-                try:
-                    spent[project.peer.name] += self._turn(project, scenario, turn)
-                except (CommandFailed, OSError, subprocess.CalledProcessError) as error:
-                    self._leave_out(project, str(error))
-
-    def _turn(self, project: Project, scenario: str, turn: int) -> float:
-        project.prepare(scenario)
-        cost = project.cost(self._options.longest)
-        right = project.is_right()
-        found = {"tool": project.peer.name, "tasks": self.count, "scenario": scenario, **asdict(cost), "right": right}
-        self._kept.add(found)
-        note = "" if right else ", and the output is not what it should be"
-        _say(f"{self.count:7} {scenario:12} {turn + 1} {project.peer.name:10} {cost.wall:9.3f} s{note}")
-        return cost.wall
-
-    def _leave_out(self, project: Project, why: str) -> None:
-        self._projects.remove(project)
-        self._kept.add({"left_out": project.peer.name, "tasks": self.count, "why": why})
-        _say(f"left out: {project.peer.name} with {self.count} tasks: {why}")
-
-    def _seconds_expected(self, peer: Peer) -> float:
-        """For a build, by the largest one so far."""
-        builds = [
-            line for line in self._kept.records("wall") if (line["tool"], line["scenario"]) == (peer.name, "build")
-        ]
-        largest = max(builds, key=lambda line: line["tasks"], default=None)
-        if largest is None or largest["tasks"] >= self.count:
-            return 0.0
-        seconds: float = largest["wall"] * self.count / largest["tasks"] * SLOWER
-        return seconds
 
 
 def _options() -> argparse.Namespace:
@@ -118,6 +63,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="flowmake, ninja and make with 1,000 tasks")
     parser.add_argument("--tools", nargs="+", choices=[peer.name for peer in PEERS])
     parser.add_argument("--tasks", nargs="+", type=int, metavar="N", help="how many tasks; several make a curve")
+    parser.add_argument(
+        "--trials",
+        action=argparse.BooleanOptionalAction,
+        help="what is measured of flowmake alone: starting, loading, hashing, calling (default: unless quick)",
+    )
     parser.add_argument("--repeat", type=int, metavar="N", help="rounds; in each, every tool has its turn")
     parser.add_argument("--patience", type=float, metavar="S", help="seconds after which a tool has no further turn")
     parser.add_argument("--longest", type=float, default=400, metavar="S", help="seconds that one command may take")
@@ -130,16 +80,28 @@ def _options() -> argparse.Namespace:
     options.tools = options.tools or (QUICK if options.quick else [peer.name for peer in PEERS])
     options.tasks = sorted(options.tasks or ([1000] if options.quick else [100, 1000, 10_000, 100_000]))
     options.repeat = options.repeat or (5 if options.quick else 7)
-    options.patience = options.patience or (6 if options.quick else 8)
+    options.patience = options.patience or 6
+    options.trials = not options.quick if options.trials is None else options.trials
     options.work = options.work.absolute()
     usual = options.work / "out" if options.quick else REPOSITORY / "docs" / "benchmarks"
     options.out = (options.out or usual).absolute()
     return options
 
 
+def _terms(options: argparse.Namespace) -> Terms:
+    """With the folders made."""
+    places = [options.work / name for name in ("environments", "projects", "attic")]
+    for place in places:
+        place.mkdir(parents=True, exist_ok=True)
+    return Terms(options.repeat, options.patience, options.longest, options.jobs, options.seed, *places)
+
+
 def _header(options: argparse.Namespace, peers: list[Peer], environments: Path) -> dict[str, object]:
+    python = told_by(python_asked_for())
+    del python["prefix"]
     return {
         "machine": described(),
+        "python": python,
         "versions": {peer.name: peer.version(environments) for peer in peers},
         "source": digest_of(REPOSITORY / "flowmake"),
         "jobs": options.jobs,
@@ -151,36 +113,67 @@ def _header(options: argparse.Namespace, peers: list[Peer], environments: Path) 
 
 
 def _is_installed(peer: Peer, environments: Path) -> bool:
-    _say(f"installing {peer.name}")
+    say(f"installing {peer.name}")
     try:
         peer.install(environments)
     except (OSError, subprocess.CalledProcessError) as error:
-        _say(f"left out: {peer.name}: {error}")
+        say(f"left out: {peer.name}: {error}")
         return False
     return True
 
 
+def _start_anew(terms: Terms) -> None:
+    """What an earlier run left is put aside."""
+    if any(terms.folder.iterdir()):
+        terms.folder.rename(terms.attic / f"projects-{time.time_ns()}")
+        terms.folder.mkdir()
+
+
+def _tell_plan(peers: list[Peer], kept: Kept, options: argparse.Namespace) -> None:
+    """What is left to be done, and about how long it takes."""
+    total = 0.0
+    lines = []
+    if options.trials:
+        left = sum(not kept.is_complete(["trial", trial.name]) for trial in TRIALS)
+        total += left * TRIAL_SECONDS
+        lines.append(f"  trials         {left * TRIAL_SECONDS / 60:5.1f} min  {left} left")
+    for count in options.tasks:
+        told = kept.records("scenario")
+        able = [
+            peer
+            for peer in peers
+            if count <= peer.most and expected_build(peer.name, peer.pace, count, told) <= options.longest
+        ]
+        left_over = [scenario for scenario in SCENARIOS if not kept.is_complete([count, scenario])]
+        paces = [peer.pace for peer in able]
+        seconds = seconds_of_size(paces, left_over, count, options.repeat, options.patience)
+        total += seconds
+        lines.append(f"  {count:7,} tasks  {seconds / 60:5.1f} min  {' '.join(peer.name for peer in able)}")
+    say("\n".join([f"about {total / 60:.0f} minutes:", *lines]))
+
+
 def _write_pages(kept: Kept, out: Path, environments: Path) -> None:
     """By a Python that has matplotlib."""
-    place = environments / "plots"
-    if not (place / "bin" / "python").exists():
-        install_python(place, ("matplotlib",))
-
+    install_python(environments, "plots", ("matplotlib",))
     out.mkdir(parents=True, exist_ok=True)
-    told = {**kept.lines[0], "measured": kept.records("wall"), "left_out": kept.records("left_out")}
+    told = {
+        **kept.lines[0],
+        "measured": kept.records("scenario"),
+        "trials": kept.records("trial"),
+        "left_out": kept.records("left_out"),
+    }
     (out / "results.json").write_text(json.dumps(told, indent=1) + "\n")
     report = Path(__file__).with_name("report.py")
-    subprocess.run([place / "bin" / "python", report, out / "results.json"], check=True)
-    _say(f"written: {out / 'README.md'}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    subprocess.run([environments / "plots" / "bin" / "python", report, out / "results.json"], check=True)
+    say(f"written: {out / 'README.md'}")
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        _say("interrupted; the same command goes on where it was")
+        say("interrupted; the same command goes on where it was")
         sys.exit(130)
+    except CommandFailed as error:
+        say(f"error: {error}")
+        sys.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ class Step:
 
 def simple(steps: list[Step], cores: int) -> float:
     """The longest chain, or all work divided among the cores: neither can be done in less."""
-    heads = _heads(steps)
+    heads = _heads(steps, math.inf)
     longest = max(heads[step.name] + step.seconds for step in steps)
     return max(longest, sum(step.seconds for step in steps) / cores)
 
@@ -25,11 +26,11 @@ def simple(steps: list[Step], cores: int) -> float:
 def sharp(steps: list[Step], cores: int) -> float:
     """At least as long: work that can neither begin before some moment nor end after some other has only between them.
 
-    For any two lengths, the tasks with a chain of at least the one before and of the other behind them need both
-    chains and, in between, their work divided among the cores. Source: Fernandez and Bussell, Bounds on the Number of
-    Processors and Time for Multiprocessor Optimal Schedules, IEEE Transactions on Computers C-22 (1973), simplified.
+    For any two lengths, the tasks that cannot begin before the one, and have at least the other to come behind them,
+    need both and, in between, their work divided among the cores. Source: Fernandez and Bussell, Bounds on the Number
+    of Processors and Time for Multiprocessor Optimal Schedules, IEEE Transactions on Computers C-22 (1973), simplified.
     """
-    heads, tails = _heads(steps), _tails(steps)
+    heads, tails = _heads(steps, cores), _heads(_backwards(steps), cores)
     rows = sorted(((tails[step.name], heads[step.name], step.seconds) for step in steps), reverse=True)
     best = simple(steps, cores)
     for before in set(heads.values()):
@@ -41,23 +42,32 @@ def sharp(steps: list[Step], cores: int) -> float:
     return best
 
 
-def _heads(steps: list[Step]) -> dict[str, float]:
-    """By name, the longest chain before each."""
-    ends: dict[str, float] = {}
+def _heads(steps: list[Step], cores: float) -> dict[str, float]:
+    """By name, when each can begin at the earliest: after the longest chain, and after all work that it waits for.
+
+    Of that, what cannot begin before some moment itself is done by the cores after it.
+    """
+    seconds = {step.name: step.seconds for step in steps}
+    above: dict[str, set[str]] = {}
     heads: dict[str, float] = {}
     for step in _in_order(steps):
-        heads[step.name] = max((ends[other] for other in step.needs), default=0.0)
-        ends[step.name] = heads[step.name] + step.seconds
+        above[step.name] = set(step.needs).union(*(above[other] for other in step.needs))
+        best = max((heads[other] + seconds[other] for other in step.needs), default=0.0)
+        work = 0.0
+        for head, other in sorted(((heads[other], other) for other in above[step.name]), reverse=True):
+            work += seconds[other]
+            best = max(best, head + work / cores)
+        heads[step.name] = best
     return heads
 
 
-def _tails(steps: list[Step]) -> dict[str, float]:
-    """By name, the longest chain behind each."""
-    tails = dict.fromkeys((step.name for step in steps), 0.0)
-    for step in list(_in_order(steps))[::-1]:
+def _backwards(steps: list[Step]) -> list[Step]:
+    """The same workflow from its end to its beginning."""
+    behind: dict[str, list[str]] = {step.name: [] for step in steps}
+    for step in steps:
         for other in step.needs:
-            tails[other] = max(tails[other], tails[step.name] + step.seconds)
-    return tails
+            behind[other].append(step.name)
+    return [Step(step.name, tuple(behind[step.name]), step.seconds) for step in steps]
 
 
 def _in_order(steps: list[Step]) -> Iterator[Step]:

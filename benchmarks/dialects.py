@@ -9,11 +9,14 @@ from pathlib import Path
 
 from graphs import Job
 
+SHELL = "/bin/sh"
+"""What runs the commands, in all tools that run commands by a shell: ninja, make and most others know no other."""
+
 Writer = Callable[[Path, Sequence[Job]], None]
 
 
 def flowfile(folder: Path, jobs: Sequence[Job]) -> None:
-    lines = ["[flow]", 'shell = ["sh", "-c"]']
+    lines = ["[flow]", f'shell = ["{SHELL}", "-c"]']
     for job in jobs:
         lines += [f"[tasks.{job.name}]", f"inputs = {json.dumps(job.inputs)}", f'outputs = ["{job.output}"]']
         lines.append(f"run = {json.dumps(job.command)}")
@@ -62,7 +65,8 @@ def taskfile(folder: Path, jobs: Sequence[Job]) -> None:
 
 
 def snakefile(folder: Path, jobs: Sequence[Job]) -> None:
-    lines = [f"rule all:\n    input: {json.dumps([job.output for job in jobs])}"]
+    lines = [f'shell.executable("{SHELL}")\nshell.prefix("")']
+    lines.append(f"rule all:\n    input: {json.dumps([job.output for job in jobs])}")
     for job in jobs:
         lines.append(f"rule {job.name}:\n    input: {json.dumps(job.inputs)}\n    output: {json.dumps(job.output)}")
         lines.append(f"    shell: {json.dumps(job.command)}")
@@ -96,10 +100,12 @@ def dvc_stages(folder: Path, jobs: Sequence[Job]) -> None:
 
 DODO = """\
 import json
+from doit.tools import config_changed
 
 def task_job():
     for name, inputs, output, command in json.load(open("jobs.json")):
-        yield {"name": name, "file_dep": inputs, "targets": [output], "actions": [command]}
+        changed = config_changed(command)
+        yield {"name": name, "file_dep": inputs, "targets": [output], "actions": [command], "uptodate": [changed]}
 """
 LUIGI = """\
 import json, subprocess, luigi
@@ -132,7 +138,7 @@ for name, inputs, output, command in json.load(open(Path(__file__).with_name("jo
 
     @task(id=name, kwargs={"reads": [Path(path).absolute() for path in inputs], "makes": Path(output).absolute()})
     def task_job(reads, makes: __import__("typing").Annotated[Path, Product], command=command):
-        subprocess.run(command, shell=True, check=True)
+        subprocess.run(command, shell=True, check=True, cwd=makes.parents[2])
 """
 SHAKE = """\
 {-# LANGUAGE DerivingStrategies, GeneralizedNewtypeDeriving, TypeFamilies #-}
@@ -165,8 +171,8 @@ split mark text = case break (== mark) text of
     (part, []) -> [part]
 """
 SCONS = """\
-import json
-env = Environment()
+import json, os
+env = Environment(ENV=os.environ)
 for name, inputs, output, command in json.load(open(File("#jobs.json").abspath)):
     env.Command(output, inputs, "@" + command)
 """

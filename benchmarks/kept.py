@@ -17,7 +17,8 @@ class Kept:
 
     def __init__(self, path: Path, header: Record) -> None:
         self._path = path
-        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        written = path.read_text().splitlines(keepends=True) if path.exists() else []
+        lines = [json.loads(line) for line in written if line.endswith("\n")]  # one may have been cut short
         self.lines: list[Record] = lines if lines and lines[0] == header else [header]
         complete = [number for number, line in enumerate(self.lines) if "complete" in line]
         del self.lines[max(complete, default=0) + 1 :]
@@ -32,7 +33,11 @@ class Kept:
         self.add({"complete": part})
 
     def is_complete(self, part: list[Any]) -> bool:
-        return {"complete": part} in self.lines
+        return part in self.parts()
+
+    def parts(self) -> list[list[Any]]:
+        """The complete ones."""
+        return [line["complete"] for line in self.lines[1:] if "complete" in line]
 
     def records(self, key: str) -> list[Record]:
         """Those that have this key."""

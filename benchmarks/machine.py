@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 
@@ -26,6 +28,18 @@ def told() -> str:
     return (
         f"Measured on {on}, Python {found['python']}; at the end {load:.1f} processes wanted to run, others included."
     )
+
+
+def python_told(python: Mapping[str, str | bool]) -> str:
+    """Which Python, and whether it was built with profile-guided optimisation, which makes it faster by a good part."""
+    name = f"{python['implementation']} {python['version']}"
+    given = str(python["built"])
+    options = " ".join(f"`{option}`" for option in re.findall(r"--(?:enable|with)[\w-]*(?:=[\w.-]+)?", given))
+    if "--enable-optimizations" in given:
+        return f"{name}, built with profile-guided optimisation ({options})"
+    if python["debian"]:
+        return f"{name} as packaged by Debian, which builds it with profile-guided optimisation ({options})"
+    return f"{name}, built without profile-guided optimisation ({options or 'no options'})"
 
 
 def digest_of(folder: Path) -> str:

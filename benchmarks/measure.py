@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
-import resource
-import signal
+import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-GRACE = 10
-"""Seconds between asking a command that takes too long to end, and killing it."""
+LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 @dataclass(frozen=True)
 class Cost:
     """Seconds of wall time and of all cores together; `memory` in MiB is the peak of the largest process.
 
-    A child starts out with the peak of who started it: what is not above `floor`, that of the measuring process, may
-    be anything below it.
+    A child starts out with the peak of who started it: what is not above `floor`, that of the launcher, may be
+    anything below it.
     """
 
     wall: float
@@ -37,51 +34,20 @@ class CommandFailed(Exception):
 def measure(argv: Sequence[str], folder: Path, environ: Mapping[str, str], limit: float) -> Cost:
     """Run a command in a folder to its end, for `limit` seconds at most. Raises `CommandFailed`."""
     log = folder / ".benchmark.log"
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
-        (os.POSIX_SPAWN_DUP2, 1, 2),
-    ]
-    here = os.getcwd()
-    os.chdir(folder)
-    try:
-        started = time.perf_counter()
-        child = os.posix_spawnp(argv[0], list(argv), dict(environ), file_actions=actions, setpgroup=0)
-        with _stopped_after(limit, child):
-            _, status, usage = os.wait4(child, 0)
-        wall = time.perf_counter() - started
-    finally:
-        os.chdir(here)
+    told = {"argv": list(argv), "log": str(log), "environ": dict(environ), "limit": limit}
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER)]
+    done = subprocess.run(launcher, input=json.dumps(told), text=True, capture_output=True, check=False, cwd=folder)
+    if done.returncode:
+        raise CommandFailed(f"`{argv[0]}` could not be measured: {done.stderr.strip()}")
+    found: dict[str, float] = json.loads(done.stdout)
+    status = int(found.pop("status"))
     if status:
-        raise CommandFailed(_told(argv, status, wall, limit, log))
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit, floor)
+        raise CommandFailed(_failure(argv, status, found["wall"] >= limit, limit, log))
+    return Cost(**found)
 
 
-@contextmanager
-def _stopped_after(limit: float, group: int) -> Iterator[None]:
-    gentle = iter((signal.SIGTERM,))
-
-    def stop(number: int, frame: object) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(group, next(gentle, signal.SIGKILL))
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, limit, GRACE)
-    try:
-        yield
-    except BaseException:  # whoever interrupts the measuring means what is measured, too
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGTERM)
-        raise
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _told(argv: Sequence[str], status: int, wall: float, limit: float, log: Path) -> str:
-    if wall >= limit:
+def _failure(argv: Sequence[str], status: int, is_late: bool, limit: float, log: Path) -> str:
+    if is_late:
         return f"it takes longer than {limit:.0f} s"
     tail = log.read_text(errors="replace")[-2000:].strip()
-    return f"`{' '.join(argv)}` failed with exit code {os.waitstatus_to_exitcode(status)}: {tail}"
+    return f"`{Path(argv[0]).name}` failed with exit code {os.waitstatus_to_exitcode(status)}: {tail}"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import dialects
 from dialects import Writer
+from environments import compile_haskell, install_debian, install_python, version_of
+from plan import Pace
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+OURS = "flowmake"
 
 
 @dataclass(frozen=True)
@@ -28,19 +30,19 @@ class Peer:
     call: tuple[str, ...]
     write: Writer
     most: int
+    pace: Pace
     packages: tuple[str, ...] = ()
     debian: tuple[str, ...] = ()
     haskell: str = ""
 
     def install(self, environments: Path) -> None:
         """What is not there yet. Raises `OSError` or `subprocess.CalledProcessError`."""
-        place = environments / self.name
         if self.debian:
-            _install_debian("ghc" if self.haskell else self.program, self.debian)
+            install_debian("ghc" if self.haskell else self.program, self.debian)
         if self.haskell:
-            _compile(self.haskell, place / "bin" / self.program)
-        elif self.packages and (self.name == "flowmake" or not (place / "bin" / self.program).exists()):
-            install_python(place, self.packages)
+            compile_haskell(self.haskell, environments / self.name / "bin" / self.program)
+        elif self.packages:
+            install_python(environments, self.name, self.packages, again=self.name == OURS)
 
     def path(self, environments: Path) -> str:
         """Where its program is."""
@@ -52,76 +54,114 @@ class Peer:
         return [self.path(environments), *(part.format(jobs=jobs) for part in self.call)]
 
     def environ(self, environments: Path) -> dict[str, str]:
-        """A small one, the same for all but for where the tool itself is found."""
-        path = f"{Path(self.path(environments)).parent}{os.pathsep}{os.defpath}"
-        return {"PATH": path, "HOME": str(environments), "LC_ALL": "C.UTF-8", "PYTHONPATH": "."}
+        """A small one, the same for all: commands are found as quickly whoever starts them."""
+        return {"PATH": "/usr/bin:/bin", "HOME": str(environments), "LC_ALL": "C.UTF-8", "PYTHONPATH": "."}
 
     def version(self, environments: Path) -> str:
-        """The first number in what it says of itself, or that of the library that it was compiled with."""
-        argv = ["ghc-pkg", "latest", self.name] if self.haskell else [self.path(environments), "--version"]
-        told = subprocess.run(
-            argv, env=self.environ(environments), cwd=environments, capture_output=True, check=False, text=True
-        )
-        words = f"{told.stdout} {told.stderr}".replace(f"{self.name}-", " ").replace("v", " ").replace(",", " ").split()
-        return next((word for word in words if word[:1].isdigit() and "." in word), "?")
-
-
-def install_python(place: Path, packages: tuple[str, ...]) -> None:
-    """Packages into an environment; with a current pip, whose scripts start quicker than those of old ones."""
-    pip = [place / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-    if not (place / "bin" / "python").exists():
-        subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        subprocess.run([*pip, "--upgrade", "pip"], check=True)
-    subprocess.run([*pip, *packages], check=True)
-
-
-def _install_debian(program: str, packages: tuple[str, ...]) -> None:
-    if shutil.which(program) is not None:
-        return
-    if shutil.which("apt-get") is None or os.geteuid() != 0:
-        raise FileNotFoundError(f"`{program}` is not installed; on Debian: `apt-get install {' '.join(packages)}`")
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-    subprocess.run(apt, check=True, env=quiet, stdout=sys.stderr)
-
-
-def _compile(text: str, program: Path) -> None:
-    source = program.with_name("Main.hs")
-    if program.exists() and source.exists() and source.read_text() == text:
-        return
-    program.parent.mkdir(parents=True, exist_ok=True)
-    source.write_text(text)
-    ghc = ["ghc", "-O1", "-threaded", "-rtsopts", "-with-rtsopts=-I0 -qg", source.name, "-o", program.name]
-    subprocess.run(ghc, check=True, cwd=program.parent, stdout=sys.stderr)
+        """Of the package, or the first number in what the program says of itself."""
+        if self.packages:
+            return version_of(environments / self.name, self.name if self.name == OURS else self.packages[0])
+        argv = ["ghc-pkg", "latest", self.name] if self.haskell else [self.program, "--version"]
+        told = subprocess.run(argv, cwd=environments, capture_output=True, check=True, text=True).stdout
+        found = re.search(r"\d+(\.\d+)+", told)
+        return found[0] if found else "?"
 
 
 PEERS = (
-    Peer("flowmake", "flowmake", ("run", "-q", "-j", "{jobs}"), dialects.flowfile, 100_000, (str(REPOSITORY),)),
-    Peer("ninja", "ninja", ("--quiet", "-j", "{jobs}"), dialects.ninja, 100_000, ("ninja>=1.13",)),
-    Peer("make", "make", ("-s", "-j", "{jobs}"), dialects.makefile, 10_000, debian=("make",)),
-    Peer("tup", "tup", ("--quiet", "-j{jobs}"), dialects.tupfile, 100_000, debian=("tup", "fuse3")),
     Peer(
-        "shake", "shakefile", ("{jobs}",), dialects.jobs_txt, 100_000, (), ("libghc-shake-dev", "ghc"), dialects.SHAKE
+        "flowmake",
+        "flowmake",
+        ("run", "-q", "-j", "{jobs}"),
+        dialects.flowfile,
+        100_000,
+        Pace(0.15, 0.0020, 4e-6),
+        (str(REPOSITORY),),
     ),
-    Peer("doit", "doit", ("-n", "{jobs}", "-v", "0"), dialects.scripted("dodo.py", dialects.DODO), 10_000, ("doit",)),
-    Peer("go-task", "task", ("--silent", "-C", "{jobs}"), dialects.taskfile, 10_000, ("go-task-bin",)),
-    Peer("scons", "scons", ("-s", "-j", "{jobs}"), dialects.scripted("SConstruct", dialects.SCONS), 10_000, ("scons",)),
+    Peer(
+        "ninja",
+        "ninja",
+        ("--quiet", "-j", "{jobs}"),
+        dialects.ninja,
+        100_000,
+        Pace(0.005, 0.0016, 6e-6),
+        ("ninja>=1.13",),
+    ),
+    Peer(
+        "make", "make", ("-s", "-j", "{jobs}"), dialects.makefile, 10_000, Pace(0.005, 0.0016, 2.5e-4), debian=("make",)
+    ),
+    Peer(
+        "tup",
+        "tup",
+        ("--quiet", "-j{jobs}"),
+        dialects.tupfile,
+        100_000,
+        Pace(0.02, 0.0025, 2e-5),
+        debian=("tup", "fuse3"),
+    ),
+    Peer(
+        "shake",
+        "shakefile",
+        ("{jobs}",),
+        dialects.jobs_txt,
+        10_000,
+        Pace(0.02, 0.002, 3e-4),
+        (),
+        ("libghc-shake-dev", "ghc"),
+        dialects.SHAKE,
+    ),
+    Peer(
+        "doit",
+        "doit",
+        ("-n", "{jobs}", "-v", "0"),
+        dialects.scripted("dodo.py", dialects.DODO),
+        10_000,
+        Pace(0.15, 0.0025, 1.5e-4),
+        ("doit",),
+    ),
+    Peer(
+        "go-task",
+        "task",
+        ("--silent", "-C", "{jobs}"),
+        dialects.taskfile,
+        10_000,
+        Pace(0.02, 0.003, 7e-4),
+        ("go-task-bin",),
+    ),
+    Peer(
+        "scons",
+        "scons",
+        ("-s", "-j", "{jobs}"),
+        dialects.scripted("SConstruct", dialects.SCONS),
+        10_000,
+        Pace(0.2, 0.003, 1.1e-3),
+        ("scons",),
+    ),
     Peer(
         "luigi",
         "luigi",
         ("--module", "jobs", "All", "--local-scheduler", "--workers", "{jobs}", "--log-level", "ERROR"),
         dialects.scripted("jobs.py", dialects.LUIGI),
         1_000,
+        Pace(0.2, 0.0125, 2e-4),
         ("luigi", "setuptools<81"),
     ),
-    Peer("snakemake", "snakemake", ("--quiet", "all", "--cores", "{jobs}"), dialects.snakefile, 1_000, ("snakemake",)),
+    Peer(
+        "snakemake",
+        "snakemake",
+        ("--quiet", "all", "--cores", "{jobs}"),
+        dialects.snakefile,
+        1_000,
+        Pace(0.6, 0.021, 2.5e-3),
+        ("snakemake",),
+    ),
     Peer(
         "pytask",
         "pytask",
         ("-n", "{jobs}"),
         dialects.scripted("task_jobs.py", dialects.PYTASK),
         1_000,
+        Pace(1.7, 0.03, 5e-3),
         ("pytask", "pytask-parallel"),
     ),
-    Peer("dvc", "dvc", ("repro", "--quiet"), dialects.dvc_stages, 100, ("dvc",)),
+    Peer("dvc", "dvc", ("repro", "--quiet"), dialects.dvc_stages, 100, Pace(1.0, 0.2, 3e-3), ("dvc",)),
 )

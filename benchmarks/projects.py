@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,17 +23,25 @@ SCENARIOS = {
 class Project:
     """Every scenario leaves everything built, so the next one may follow."""
 
-    def __init__(self, peer: Peer, jobs: list[graphs.Job], folder: Path, environments: Path, cores: int) -> None:
+    def __init__(
+        self, peer: Peer, jobs: list[graphs.Job], folders: tuple[Path, Path], environments: Path, cores: int
+    ) -> None:
+        """`folders` are where it is, and where what was there before goes."""
         self.peer = peer
         self.jobs = jobs
-        self.folder = folder
+        self.folder, self._attic = folders
         self._argv = peer.argv(environments, cores)
         self._environ = peer.environ(environments)
 
     def prepare(self, scenario: str) -> None:
-        """Bring the folder into the state in which the clock starts."""
+        """Bring the folder into the state in which the clock starts, with nothing left to be written to the disk.
+
+        What was there before is only moved: ext4 passes over inodes that were freed in the last minutes one by one,
+        so deleting would make everyone slow who makes files next.
+        """
         if scenario == "build":
-            shutil.rmtree(self.folder, ignore_errors=True)
+            if self.folder.exists():
+                self.folder.rename(self._attic / f"{self.folder.name}-{time.time_ns()}")
             graphs.write_sources(self.folder, self.jobs)
             self.peer.write(self.folder, self.jobs)
         elif scenario == "one source":
@@ -41,6 +49,7 @@ class Project:
         elif scenario == "one command":
             self.jobs = [*self.jobs[:-1], replace(self.jobs[-1], salt=os.urandom(8).hex())]
             self.peer.write(self.folder, self.jobs)
+        os.sync()
 
     def cost(self, limit: float) -> Cost:
         """Of one run, whatever it has to do. Raises `CommandFailed`."""

@@ -1,26 +1,20 @@
-"""From `results.json` to a page in Markdown and plots in SVG beside it. Measures nothing."""
+"""From `results.json` to a page in Markdown with plots beside it, and a paragraph in the README. Measures nothing."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
+import figures
+from figures import OURS, Key, Medians
+from machine import python_told
 from projects import SCENARIOS
 
-Key = tuple[str, str, int]
-"""Tool, scenario, number of tasks."""
-Medians = dict[Key, dict[str, float]]
-
-OURS = "flowmake"
+REPOSITORY = Path(__file__).resolve().parent.parent
 ABOUT = """\
 # Benchmarks
 
@@ -29,49 +23,53 @@ Layers of a hundred small tasks, each of which reads one source and two outputs 
 their children. `benchmarks/run` makes this page; `results.json` holds every single run.
 
 What is compared differs in what it promises: flowmake, scons, doit, Snakemake, pytask, DVC and go-task look at
-contents, ninja, make, tup and shake at times, and Luigi only at whether an output exists.
+contents, ninja, make, tup and shake at times, and Luigi only at whether an output exists. Only flowmake, Snakemake,
+pytask, Luigi and DVC keep a log or a record of each run.
+
+Commands are run by `/bin/sh -c`; only go-task interprets them itself, and scons runs `sh`. Every build begins in a new
+folder, with everything written to the disk that is to be written, and nothing is deleted before the last one ends.
 
 How well tasks are ordered where they differ in length is told by [the scheduler, simulated](simulation.md).
 """
+ALONE = """\
+What flowmake takes without a state, that is without a compiled graph, digests or a snapshot, and something that it can
+be held against. In brackets: peak memory, and how many times as long flowmake takes.
+"""
+BEGIN, END = "<!-- measured: benchmarks/run -->", "<!-- end of measured -->"
+SHOWN = ("no-op", 10_000)
+"""What the README tells in figures, if it was measured; else with the largest number of tasks."""
+
+Told = dict[str, Any]
+Cell = Callable[[Medians, Key], str]
 
 
 def main(results: Path) -> None:
+    from plots import draw  # here, for matplotlib is only where plots are drawn
+
     told = json.loads(results.read_text())
-    medians = _medians(told["measured"])
-    (results.parent / "README.md").write_text("\n".join(_page(told, medians)))
-    plt.rcParams.update({"svg.hashsalt": OURS, "font.size": 9})
-    for scenario in _scenarios(medians):
-        title = f"{scenario}: {SCENARIOS[scenario]}"
-        _plot(medians, scenario, "wall", ("seconds", title), results.parent / f"{_file(scenario)}.svg")
-    _plot(medians, "no-op", "memory", ("MiB", "Peak memory with nothing to do"), results.parent / "memory.svg")
+    medians = figures.medians_of(told["measured"])
+    (results.parent / "README.md").write_text("\n".join(page(told, medians)))
+    for scenario in scenarios(medians):
+        draw(
+            medians,
+            scenario,
+            "wall",
+            f"{scenario.capitalize()}: {SCENARIOS[scenario]}",
+            results.parent / f"{_file(scenario)}.svg",
+        )
+    draw(medians, "no-op", "memory", "Peak memory with nothing to do", results.parent / "memory.svg")
+    if results.parent == REPOSITORY / "docs" / "benchmarks":
+        readme = REPOSITORY / "README.md"
+        readme.write_text(with_figures(readme.read_text(), told))
 
 
-def _medians(measured: list[dict[str, Any]]) -> Medians:
-    runs: dict[Key, list[dict[str, Any]]] = defaultdict(list)
-    for one in measured:
-        runs[one["tool"], one["scenario"], one["tasks"]].append(one)
-    return {
-        key: {what: median(one[what] for one in ones) for what in ("wall", "cpu", "memory", "floor")}
-        for key, ones in runs.items()
-    }
-
-
-def _scenarios(medians: Medians) -> list[str]:
-    found = {scenario for _, scenario, _ in medians}
-    return [scenario for scenario in SCENARIOS if scenario in found]
-
-
-def _page(told: dict[str, Any], medians: Medians) -> Iterator[str]:
-    machine = told["machine"]
+def page(told: Told, medians: Medians) -> Iterator[str]:
     yield ABOUT
-    yield (
-        f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory']} GiB, {machine['system']}, "
-        f"Python {machine['python']}, {told['jobs']} tasks at once, at most {told['repeat']} turns."
-    )
+    yield _measured_on(told)
     yield "Versions: " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()) + "."
     yield from _section("Where others are faster", _faster(medians))
-    yield from _section("What goes unnoticed", _unnoticed(told["measured"]))
-    for scenario in _scenarios(medians):
+    yield from _section("What goes unnoticed", _unnoticed(told))
+    for scenario in scenarios(medians):
         yield f"\n## {scenario.capitalize()}\n"
         yield f"{SCENARIOS[scenario]} In brackets: how many times as long as flowmake.\n"
         yield f"![{scenario}: seconds against tasks]({_file(scenario)}.svg)\n"
@@ -79,8 +77,56 @@ def _page(told: dict[str, Any], medians: Medians) -> Iterator[str]:
     yield "\n## Memory\n\nPeak of the largest process, in MiB, with nothing to do; in brackets: of a build.\n"
     yield "![peak memory against tasks](memory.svg)\n"
     yield from _table(medians, "no-op", _memory)
-    yield from _section("Left out", _left_out(told["left_out"]))
+    yield from _section("flowmake by itself", _trials(told))
+    yield from _section("Left out", _left_out(told))
     yield ""
+
+
+def with_figures(readme: str, told: Told) -> str:
+    """The README with its paragraph about speed made anew, between its two marks. Raises `ValueError` without marks."""
+    if not re.search(f"{BEGIN}.*{END}", readme, re.DOTALL):
+        raise ValueError(f"the README lacks `{BEGIN}` or `{END}`")
+    text = "\n".join([BEGIN, *paragraph(figures.medians_of(told["measured"])), END])
+    return re.sub(f"{BEGIN}.*{END}", lambda found: text, readme, flags=re.DOTALL)
+
+
+def paragraph(medians: Medians) -> Iterator[str]:
+    """Short and honest: who takes how long where flowmake is best, and where it is not."""
+    scenario, usual = SHOWN
+    counts = figures.counts_of(medians, scenario)
+    if not counts:
+        return
+    count = usual if usual in counts else counts[-1]
+    ranked = sorted((cost["wall"], tool) for (tool, kind, n), cost in medians.items() if (kind, n) == (scenario, count))
+    times = ", ".join(f"{tool} {figures.seconds(wall)}" for wall, tool in ranked)
+    yield "## Speed"
+    yield ""
+    yield f"With nothing to do in {count:,} tasks: {times}. {_where_slower(medians)}"
+    yield "[All of it](docs/benchmarks/README.md): building, one change, memory, and how it was measured."
+    yield ""
+    yield "![Seconds against tasks with nothing to do](docs/benchmarks/no-op.svg)"
+    yield ""
+
+
+def _where_slower(medians: Medians) -> str:
+    parts = []
+    for scenario in scenarios(medians):
+        tools = list(dict.fromkeys(tool for tool, _, _ in figures.faster(medians, scenario)))
+        parts += [f"{scenario} ({', '.join(tools)})"] if tools else []
+    return f"Others are faster in some sizes of: {'; '.join(parts)}." if parts else "No other tool was faster anywhere."
+
+
+def _measured_on(told: Told) -> str:
+    machine = told["machine"]
+    return (
+        f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['memory']} GiB, {machine['system']}, "
+        f"{told['jobs']} tasks at once, at most {told['repeat']} turns. What is written in Python runs on "
+        f"{python_told(told['python'])}."
+    )
+
+
+def scenarios(medians: Medians) -> list[str]:
+    return [scenario for scenario in SCENARIOS if figures.counts_of(medians, scenario)]
 
 
 def _section(title: str, lines: list[str]) -> Iterator[str]:
@@ -91,34 +137,57 @@ def _section(title: str, lines: list[str]) -> Iterator[str]:
 
 def _faster(medians: Medians) -> list[str]:
     lines = []
-    for scenario in _scenarios(medians):
+    for scenario in scenarios(medians):
         others = [
-            f"{tool} with {count:,} tasks ({_seconds(cost['wall'])}, flowmake {_seconds(ours['wall'])})"
-            for (tool, kind, count), cost in medians.items()
-            if kind == scenario and (ours := medians.get((OURS, kind, count))) and cost["wall"] < ours["wall"]
+            f"{tool} with {count:,} tasks ({figures.seconds(medians[tool, scenario, count]['wall'])}, "
+            f"flowmake {figures.seconds(medians[OURS, scenario, count]['wall'])})"
+            for tool, _, count in figures.faster(medians, scenario)
         ]
         lines += [f"* {scenario}: {', '.join(others)}."] if others else []
     return lines
 
 
-def _unnoticed(measured: list[dict[str, Any]]) -> list[str]:
-    """Scenarios after which a tool's output was not what its command makes of its inputs."""
-    wrong: dict[str, set[str]] = defaultdict(set)
-    for one in measured:
-        if not one["right"]:
-            wrong[one["scenario"]].add(one["tool"])
+def _unnoticed(told: Told) -> list[str]:
     return [
-        f"* {scenario}: the output is still the old one with {', '.join(sorted(tools))}, as set up here."
-        for scenario, tools in wrong.items()
+        f"* {scenario}: the output is still the old one with {', '.join(tools)}, as set up here."
+        for scenario, tools in figures.unnoticed(told["measured"]).items()
     ]
 
 
-def _left_out(records: list[dict[str, Any]]) -> list[str]:
-    return [f"* {one['left_out']} with {one['tasks']:,} tasks: {one['why'].splitlines()[0]}" for one in records]
+def _left_out(told: Told) -> list[str]:
+    return [
+        f"* {one['left_out']} with {one['tasks']:,} tasks: {one['why'].splitlines()[0]}" for one in told["left_out"]
+    ]
 
 
-def _table(medians: Medians, scenario: str, cell: Any) -> Iterator[str]:
-    counts = sorted({count for _, found, count in medians if found == scenario})
+def _trials(told: Told) -> list[str]:
+    units = {one["trial"]: one["unit"] for one in told["trials"]}
+    rows = [
+        f"| {name} | {_trial(ways[OURS], units[name])} | {_beside(ways, units[name])} |"
+        for name, ways in figures.trials_of(told["trials"]).items()
+    ]
+    return [ALONE, "| what | flowmake | beside it |", "|---|---|---|", *rows] if rows else []
+
+
+def _trial(cost: figures.Cost, unit: str) -> str:
+    return f"{figures.seconds(cost['wall'])}{_rate(cost, unit)} ({figures.mebibytes(cost)} MiB)"
+
+
+def _beside(ways: dict[str, figures.Cost], unit: str) -> str:
+    return ", ".join(
+        f"{way}: {figures.seconds(cost['wall'])}{_rate(cost, unit)} ({ways[OURS]['wall'] / cost['wall']:.2f})"
+        for way, cost in ways.items()
+        if way != OURS
+    )
+
+
+def _rate(cost: figures.Cost, unit: str) -> str:
+    rate = cost["amount"] / cost["wall"]
+    return f", {rate:,.{0 if rate >= 100 else 1}f} {unit}/s" if unit else ""
+
+
+def _table(medians: Medians, scenario: str, cell: Cell) -> Iterator[str]:
+    counts = figures.counts_of(medians, scenario)
     yield "| tasks | " + " | ".join(f"{count:,}" for count in counts) + " |"
     yield "|---|" + "---:|" * len(counts)
     for tool in dict.fromkeys(tool for tool, found, _ in medians if found == scenario):
@@ -126,64 +195,17 @@ def _table(medians: Medians, scenario: str, cell: Any) -> Iterator[str]:
 
 
 def _time(medians: Medians, key: Key) -> str:
-    tool, scenario, count = key
     if key not in medians:
         return ""
-    wall = medians[key]["wall"]
-    ours = medians.get((OURS, scenario, count))
-    ratio = f" ({wall / ours['wall']:.2f})" if ours and tool != OURS else ""
-    return _seconds(wall) + ratio
+    times = figures.ratio(medians, key)
+    return figures.seconds(medians[key]["wall"]) + (f" ({times:.2f})" if times is not None else "")
 
 
 def _memory(medians: Medians, key: Key) -> str:
     if key not in medians:
         return ""
     build = medians.get((key[0], "build", key[2]))
-    return _mebibytes(medians[key]) + (f" ({_mebibytes(build)})" if build else "")
-
-
-def _mebibytes(cost: dict[str, float]) -> str:
-    return f"< {cost['floor'] + 1:.0f}" if _is_below(cost) else f"{cost['memory']:.0f}"
-
-
-def _is_below(cost: dict[str, float]) -> bool:
-    """Too small to be told apart from the measuring process."""
-    return cost["memory"] <= cost["floor"] + 1
-
-
-def _seconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
-
-
-def _plot(medians: Medians, scenario: str, what: str, words: tuple[str, str], path: Path) -> None:
-    """One line for each tool, ours the thick one."""
-    figure, axes = plt.subplots(figsize=(7, 4.6))
-    tools = list(dict.fromkeys(tool for tool, _, _ in medians))
-    colors = plt.get_cmap("tab20").colors
-    for number, tool in enumerate(tools):
-        points = sorted(
-            (n, cost[what]) for (name, kind, n), cost in medians.items() if (name, kind) == (tool, scenario)
-        )
-        if points:
-            ours = tool == OURS
-            axes.plot(
-                *zip(*points, strict=True),
-                color="black" if ours else colors[(2 * number) % 20 + (number >= 10)],
-                marker="o",
-                markersize=3.5,
-                linewidth=2.6 if ours else 1.2,
-                zorder=3 if ours else 2,
-                label=tool,
-            )
-    axes.set(xscale="log", yscale="log", xlabel="tasks", ylabel=words[0], title=words[1])
-    axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.0f}")
-    axes.yaxis.set_major_formatter(lambda value, place: f"{value:,g}")
-    axes.yaxis.set_minor_formatter(lambda value, place: f"{value:,g}" if f"{value:e}"[0] in "25" else "")
-    axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+    return figures.mebibytes(medians[key]) + (f" ({figures.mebibytes(build)})" if build else "")
 
 
 def _file(scenario: str) -> str:

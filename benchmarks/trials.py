@@ -1,0 +1,191 @@
+"""What is measured of flowmake beside no other build tool: starting, loading, hashing, calling. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dialects
+import graphs
+from measure import Cost, measure
+from peers import OURS, Peer
+
+GIB = 2**30
+PIECE = 2**20
+CALLS = 5_000
+PASS = ("{python}", "-c", "pass")
+RUN = ("{flowmake}", "run", "-q")
+LOAD = ("{python}", "-c", "import flowmake; flowmake.load('Flowfile').graph()")
+HASHING = """\
+import sys
+from glob import iglob
+from xxhash import xxh3_128
+buffer = memoryview(bytearray(1 << 20))
+for path in iglob(sys.argv[1]):
+    digest = xxh3_128()
+    with open(path, "rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            digest.update(buffer[:size])
+    digest.hexdigest()
+"""
+CALLED = """\
+def nothing():
+    pass
+
+def write(path):
+    with open(path, "w") as file:
+        file.write("done")
+"""
+POOL = """\
+import os, sys
+from concurrent.futures import ProcessPoolExecutor
+import called
+name, count = sys.argv[1], int(sys.argv[2])
+os.makedirs("out", exist_ok=True)
+with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    given = [[f"out/{n}"] if name == "write" else [] for n in range(count)]
+    for one in [pool.submit(getattr(called, name), *each) for each in given]:
+        one.result()
+"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One command of flowmake's in a folder of its own, without a state, and what is set `beside` it, if anything.
+
+    `amount` of `unit` is what both do; `cores` limits both to so many.
+    """
+
+    name: str
+    set_up: Callable[[Path], None]
+    ours: tuple[str, ...]
+    beside: str = ""
+    other: tuple[str, ...] = ()
+    amount: float = 0.0
+    unit: str = ""
+    cores: int | None = None
+
+    @property
+    def ways(self) -> dict[str, tuple[str, ...]]:
+        """What takes turns."""
+        return {OURS: self.ours, **({self.beside: self.other} if self.other else {})}
+
+
+class Bench:
+    """Where trials take place."""
+
+    def __init__(self, peer: Peer, environments: Path, folder: Path, attic: Path) -> None:
+        program = Path(peer.path(environments))
+        self._programs = {"flowmake": str(program), "python": str(program.with_name("python"))}
+        self._environ = peer.environ(environments)
+        self._folder = folder
+        self._attic = attic
+
+    def set_up(self, number: int, trial: Trial) -> None:
+        folder = self._folder / str(number)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            trial.set_up(folder)
+
+    def cost(self, number: int, trial: Trial, way: str, limit: float) -> Cost:
+        """Of one run, with no state left by the one before. Raises `CommandFailed`."""
+        folder = self._folder / str(number)
+        for left in (".flowmake", "out"):
+            if (folder / left).exists():
+                (folder / left).rename(self._attic / f"{left}-{time.time_ns()}")
+        os.sync()
+        argv = [part.format(**self._programs) for part in trial.ways[way]]
+        with _on_cores(trial.cores):
+            return measure(argv, folder, self._environ, limit)
+
+
+@contextmanager
+def _on_cores(count: int | None) -> Iterator[None]:
+    """Where the system can do so, processes started meanwhile have only the first so many of the cores."""
+    if count is None or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(cores)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def _few_tasks(folder: Path) -> None:
+    jobs = graphs.layered(20)
+    graphs.write_sources(folder, jobs)
+    dialects.flowfile(folder, jobs)
+
+
+def _many_tasks(folder: Path) -> None:
+    jobs = graphs.layered(10_000)
+    graphs.write_sources(folder, jobs)
+    dialects.flowfile(folder, jobs)
+
+
+def _many_instances(folder: Path) -> None:
+    _write_flowfile(folder, "t", 'outputs = ["out/{{ n }}"]\nrun = "echo {{ n }} > {{ outputs }}"', 100_000)
+
+
+def _files(count: int, size: int) -> Callable[[Path], None]:
+    def set_up(folder: Path) -> None:
+        (folder / "files").mkdir()
+        piece = os.urandom(min(size, PIECE))
+        for number in range(count):
+            with open(folder / "files" / str(number), "wb") as file:
+                for part in range(size // len(piece)):
+                    file.write(part.to_bytes(8, "big") + piece[8:])
+        _write_flowfile(folder, "t", 'inputs = ["files/*"]\nrun = "true"')
+        (folder / "hashing.py").write_text(HASHING)
+
+    return set_up
+
+
+def _calls(action: str) -> Callable[[Path], None]:
+    def set_up(folder: Path) -> None:
+        (folder / "called.py").write_text(CALLED)
+        (folder / "pool.py").write_text(POOL)
+        _write_flowfile(folder, "t", action, CALLS)
+
+    return set_up
+
+
+def _write_flowfile(folder: Path, name: str, fields: str, instances: int = 0) -> None:
+    """One task, or so many instances of one, by a shell that costs as little as any."""
+    each = f"foreach = {{ n = {{ range = [0, {instances - 1}] }} }}\n" if instances else ""
+    text = f'[flow]\nshell = ["{dialects.SHELL}", "-c"]\n[tasks.{name}]\n{each}{fields}\n'
+    (folder / "Flowfile").write_text(text)
+
+
+def _hashing(name: str, count: int, size: int, cores: int | None) -> Trial:
+    on = "xxhash alone" if cores else "xxhash alone, on one core"
+    argv = ("{python}", "hashing.py", "files/*")
+    return Trial(name, _files(count, size), RUN, on, argv, count * size / GIB, "GiB", cores)
+
+
+def _calling(name: str, action: str, function: str) -> Trial:
+    pool = ("{python}", "pool.py", function, str(CALLS))
+    return Trial(name, _calls(action), RUN, "a bare `ProcessPoolExecutor`", pool, CALLS, "calls")
+
+
+WRITES = 'outputs = ["out/{{ n }}"]\ncall = "called:write"\nargs = { path = "{{ outputs[0] }}" }'
+
+TRIALS = (
+    Trial("`flowmake --help`", _few_tasks, ("{flowmake}", "--help"), "`python -c pass`", PASS),
+    Trial("`flowmake list`, 20 tasks", _few_tasks, ("{flowmake}", "list"), "`python -c pass`", PASS),
+    Trial("load a Flowfile of 10,000 tasks and make the graph", _many_tasks, LOAD),
+    Trial("the same with `foreach` for 100,000 instances", _many_instances, LOAD),
+    Trial("`flowmake check`, 10,000 tasks", _many_tasks, ("{flowmake}", "check")),
+    Trial("`flowmake check`, 100,000 instances", _many_instances, ("{flowmake}", "check")),
+    _hashing("run a task that reads a file of 2 GiB, on one core", 1, 2 * GIB, 1),
+    _hashing("run a task that reads 8 files of 256 MiB", 8, GIB // 4, None),
+    _hashing("run a task that reads 20,000 files of 4 KiB", 20_000, 4096, None),
+    _calling(f"{CALLS:,} `call` tasks without outputs", 'call = "called:nothing"', "nothing"),
+    _calling(f"{CALLS:,} `call` tasks with an output each", WRITES, "write"),
+)
