@@ -46,7 +46,8 @@ def draw(medians: Medians, scenario: str, what: str, title: str, path: Path) -> 
     axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.0f}")
     axes.xaxis.set_minor_formatter(lambda value, place: "")
     axes.yaxis.set_major_formatter(lambda value, place: f"{value:,g}")
-    axes.yaxis.set_minor_formatter(lambda value, place: "")
+    axes.yaxis.set_minor_formatter(lambda value, place: f"{value:,g}" if f"{value:e}"[0] in "25" else "")
+    axes.margins(y=0.08)
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.8)
     _label(axes, {tool: points[-1] for tool, points in lines.items() if points}, colors)
     figure.tight_layout()
@@ -71,11 +72,17 @@ def _label(axes: Axes, ends: dict[str, tuple[int, float]], colors: dict[str, str
     for count, group in groupby(sorted(ends, key=lambda tool: ends[tool]), key=lambda tool: ends[tool][0]):
         tools = list(group)
         heights = [math.log10(ends[tool][1] / low) / decades for tool in tools]
-        for tool, height in zip(tools, spread(heights, GAP), strict=True):
+        for tool, own, height in zip(tools, heights, spread(heights, GAP), strict=True):
+            axes.annotate(
+                "",
+                (count, low * 10 ** (own * decades)),
+                xytext=(count * (right / left) ** 0.018, low * 10 ** (height * decades)),
+                arrowprops={"arrowstyle": "-", "color": colors[tool], "linewidth": 0.6, "alpha": 0.7},
+            )
             text = axes.annotate(
                 tool,
                 (count, low * 10 ** (height * decades)),
-                xytext=(8, 0),
+                xytext=(10, 0),
                 textcoords="offset points",
                 va="center",
                 color=colors[tool],
