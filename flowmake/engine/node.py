@@ -33,6 +33,8 @@ GIVEN_HERE = ("SLURM", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VIS
 
 LOOK = 0.2
 """Seconds between two looks whether an attempt is to be stopped."""
+COARSE = 0.01
+"""Seconds that the clock which stamps files may be behind: it moves by ticks of the kernel."""
 NEXT = 0.02
 """Seconds between two looks whether there is something new to do."""
 PATIENCE = 10.0
@@ -185,16 +187,18 @@ def _failed(ended: Ended) -> bool:
 
 def _settles_in(work: Work, ended: Ended) -> float:
     """Seconds until a later change of its outputs would show in their times; the other attempts go on meanwhile."""
-    if _failed(ended):
+    if _failed(ended) or not work.outputs:
         return 0.0
-    return max((_tick_of(os.path.join(work.root, path)) for path in work.outputs), default=0.0)
+    now = file_time(work.log)
+    left = max(_tick_of(os.path.join(work.root, path), now) for path in work.outputs)
+    return left and left + COARSE  # or whoever hashes them would wait for the rest, and all others with him
 
 
-def _tick_of(full: str) -> float:
+def _tick_of(full: str, now: int) -> float:
     if full.endswith("/"):  # which of the files below it was written last would cost as much as hashing them
         return FINE_NS / 1e9
     try:
-        return tick_left(os.stat(full), time.time_ns())
+        return tick_left(os.stat(full), now)
     except OSError:
         return 0.0
 
