@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import psutil
@@ -39,8 +38,8 @@ executor = "dask"
 ABOUT = """\
 # Tasks on Dask: how many, and what they cost
 
-Trivial tasks (`echo N > out/N`) on a Dask with a scheduler and two workers of one thread each; flowmake runs on the same
-machine. `benchmarks/dask` makes this page.
+Trivial tasks (`echo N > out/N`) on a Dask with a scheduler and two workers of one thread each; flowmake runs on the
+same machine. `benchmarks/dask` makes this page.
 
 {machine}
 
@@ -63,7 +62,7 @@ PARTS = ("flowmake", "Dask's scheduler", "Dask's workers", "flowmake's agents", 
 
 def main() -> None:
     runs = sorted(trivial() for _ in range(ROUNDS))
-    rate, costs = runs[len(runs) // 2]
+    rate, costs = runs[ROUNDS // 2]
     memory, busy = waiting()
     parts = "".join(f"| {part} | {1000 * seconds / TASKS:.2f} |\n" for part, seconds in zip(PARTS, costs, strict=True))
     rates = ", ".join(f"{each:,.0f}" for each, _ in runs)
@@ -72,7 +71,7 @@ def main() -> None:
             machine=told(),
             tasks=TASKS,
             rounds=ROUNDS,
-            rate=median(each for each, _ in runs),
+            rate=rate,
             rates=rates,
             parts=parts,
             queued=QUEUED,

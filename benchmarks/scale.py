@@ -1,11 +1,14 @@
 """Runs flows of many tasks with an executor that has done everything at once; writes what flowmake itself costs.
 
-Everything is real (the command, the state, the files) but the work.
+There everything is real (the command, the state, the files) but the work. Tasks that last are played through the real
+scheduler on a clock that jumps.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -13,10 +16,17 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bounds import Step
 from machine import told
+from simulation import makespan
 
 HERE = Path(__file__).resolve().parent
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+PLAYED = 100_000
+SLOTS = (100, 1_000)
+MINUTE = 60.0
+SPREAD = 0.5
+"""Standard deviation of the logarithm of how long a task takes."""
 FLOW = """\
 [executors.instant]
 kind = "instant"
@@ -44,12 +54,39 @@ judging, starting, taking over the outputs, recording. `benchmarks/scale` makes 
 | tasks | run | of which processor | each | tasks/s | memory | run again, nothing to do | state on disk |
 |---:|---:|---:|---:|---:|---:|---:|---:|
 """
+PLAY = """
+## Tasks that last
+
+{played:,} tasks of a minute or so (half of them between {short:.0f} and {long:.0f} seconds, some of five minutes) that
+may run in any order, and flowmake knows nothing of how long they take. They are played through flowmake's own scheduler
+on a clock that jumps to the next end, without files. No scheduler can be faster than all the work divided by the number
+of slots.
+
+| at once | run | no scheduler beats | processor time of flowmake | of the run |
+|---:|---:|---:|---:|---:|
+"""
 
 
 def main(out: Path, sizes: tuple[int, ...]) -> None:
+    played = [_played(slots) for slots in SLOTS]
     rows = [_row(size) for size in sizes]
+    quarter = math.exp(0.6745 * SPREAD)
+    play = PLAY.format(played=PLAYED, short=MINUTE / quarter, long=MINUTE * quarter)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(ABOUT.format(machine=told()) + "".join(rows))
+    out.write_text(ABOUT.format(machine=told()) + "".join(rows) + play + "".join(played))
+
+
+def _played(slots: int) -> str:
+    """Simulated time of a run of tasks that last, and the processor time that the scheduler takes for it."""
+    chance = random.Random(1)
+    steps = [Step(f"t{n}", (), MINUTE * chance.lognormvariate(0.0, SPREAD)) for n in range(PLAYED)]
+    bound = sum(step.seconds for step in steps) / slots
+    before = time.process_time()
+    took = makespan(steps, slots, lambda step: None)
+    busy = time.process_time() - before
+    row = f"| {slots:,} | {took / 60:,.1f} min | {bound / 60:,.1f} min | {busy:.0f} s | {busy / took:.1%} |\n"
+    sys.stderr.write(row)
+    return row
 
 
 def _row(size: int) -> str:

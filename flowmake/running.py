@@ -133,8 +133,10 @@ class Run:
             try:
                 outcome = self._scheduled(session, view, demand, signals, slots)
             finally:
-                for executor in session.executors.values():
+                for name, executor in session.executors.items():
                     executor.close()
+                    for text in executor.notices():
+                        self._say(f"executor `{name}`: {text}")
         return self._finish(view, demand, outcome)
 
     def _session(self, view: View, demand: Demand, signals: Signals, slots: Jobserver, outposts: Outposts) -> Session:

@@ -231,7 +231,10 @@ class Executor(Protocol):
         ...
 
     def notices(self) -> Sequence[str]:
-        """What a person should know since the last call: sentences about the engine, not about the end of a task."""
+        """What a person should know since the last call: sentences about the engine, not about the end of a task.
+
+        Asked for once more after `close`.
+        """
         return ()
 
     def fds(self) -> Sequence[int]:

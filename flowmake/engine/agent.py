@@ -26,10 +26,11 @@ _CHUNK = 1 << 18
 
 
 class Begin(Struct, frozen=True):
-    """Carry this out, unless somebody else has claimed it in the mailbox in that folder."""
+    """Carry out a pickled `Work`, unless somebody else has claimed it in the mailbox in that folder."""
 
     folder: str
-    work: Work
+    fence: str
+    work: bytes
 
 
 class Stop(Struct, frozen=True):
@@ -60,7 +61,7 @@ class Agent:
         self._channel = channel
         self._node = Node(calls)
         self._inbox = bytearray()
-        self._begun: dict[str, Begin] = {}
+        self._begun: dict[str, tuple[Mailbox, Work]] = {}
         self._settling: set[str] = set()
         self._looked = time.monotonic()
 
@@ -69,12 +70,17 @@ class Agent:
         try:
             while self._listen():
                 for fence, ended in self._node.poll():
-                    self._finish(self._begun.pop(fence), ended)
+                    self._finish(fence, ended)
                 self._announce_settling()
                 self._stop_unwanted()
                 self._node.wait(LOOK if self._begun else None, [self._channel.fileno()])
         finally:
             self._node.close()
+
+    def end(self) -> None:
+        """As if the parent had hung up. An exception instead might come between the start of a command and its note."""
+        with suppress(OSError):  # it has
+            self._channel.shutdown(socket.SHUT_RD)
 
     def _listen(self) -> bool:
         """Heed what the parent says; False once there is none."""
@@ -98,26 +104,34 @@ class Agent:
             for fence, kill in order.fences.items():
                 self._node.stop(fence, kill=kill)
             return
-        work, host = order.work, socket.gethostname()
-        try:
-            is_ours = Mailbox(order.folder).claim(work.fence)
-        except OSError as error:
-            why = f"{host} cannot write to `{order.folder}`, which all machines must see: {error.strerror}"
-            self._report(work.fence, Ended(work.task, error=why))
-            return
-        if is_ours:
-            self._begun[work.fence] = order
-            self._node.start(work)
-        else:
-            self._report(work.fence, Ended(work.task, error="whoever began with it did not come back", lost=True))
+        problem = self._begin(order)
+        if problem is not None:
+            self._report(order.fence, problem)
 
-    def _finish(self, begun: Begin, ended: Ended) -> None:
+    def _begin(self, order: Begin) -> Ended | None:
+        """Begin with an attempt, or tell why not."""
+        mailbox = Mailbox(order.folder)
+        try:
+            if not mailbox.claim(order.fence):
+                return Ended("", error="whoever began with it did not come back", lost=True)
+            work: Work = pickle.loads(order.work)
+        except OSError as error:
+            host = socket.gethostname()
+            why = f"{host} cannot write to `{order.folder}`, which all machines must see: {error.strerror}"
+            return Ended("", error=why)
+        except Exception as error:  # whatever an argument's own unpickling raises
+            return Ended("", error=f"its arguments cannot be read on {socket.gethostname()}: {error}")
+        self._begun[order.fence] = mailbox, work
+        self._node.start(work)
+        return None
+
+    def _finish(self, fence: str, ended: Ended) -> None:
         """Report; what was made for nobody is removed by whoever has made it."""
-        work = begun.work
-        if not Mailbox(begun.folder).is_claimed(work.fence):
+        mailbox, work = self._begun.pop(fence)
+        if not mailbox.is_claimed(fence):
             with suppress(OSError):  # it stays, and nobody looks at it
                 remove_outputs(work)
-        self._report(work.fence, ended)
+        self._report(fence, ended)
 
     def _announce_settling(self) -> None:
         settling = set(self._node.settling())
@@ -140,8 +154,8 @@ class Agent:
         if now - self._looked < LOOK:
             return
         self._looked = now
-        for fence, begun in self._begun.items():
-            if not Mailbox(begun.folder).is_claimed(fence):
+        for fence, (mailbox, _) in self._begun.items():
+            if not mailbox.is_claimed(fence):
                 self._node.stop(fence)
 
 
@@ -153,7 +167,8 @@ def command(fd: int, calls: int) -> list[str]:
 def main(fd: int, calls: int) -> None:
     """Serve until the parent hangs up."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # a worker may have it blocked; commands must not
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     channel = socket.socket(fileno=fd)
     os.set_inheritable(fd, False)  # what runs must not hold our line to the parent
-    Agent(channel, calls).run()
+    agent = Agent(channel, calls)
+    signal.signal(signal.SIGTERM, lambda number, frame: agent.end())
+    agent.run()

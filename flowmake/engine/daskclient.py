@@ -1,6 +1,6 @@
 """The line to a Dask scheduler, in a thread of its own: tasks out, ends back. Unaware of what the tasks do.
 
-Public methods are called from other threads, and return at once but for `open` and `close`. `ended` is called in ours.
+Public methods are called from other threads, and return at once but for `open` and `close`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import dask
 import distributed
 from distributed import Client, Future
+from distributed.scheduler import NoValidWorkerError, NoWorkerError
 from distributed.versions import VersionMismatchWarning
 from msgspec import Struct
 
 from flowmake import __version__
 from flowmake.core.errors import UsageError
 from flowmake.core.ports import Ended
-from flowmake.engine import station
+from flowmake.engine import daskworkers, station
+from flowmake.engine.daskworkers import Asked, Shortages
 
 PATIENCE = 10.0
 """Seconds after which a worker that was told to kill something, and does not answer, counts as lost."""
@@ -31,6 +34,9 @@ THROUGH_NO_FAULT = ("scheduler-connection-lost", "scheduler-restart")
 """Why Dask cancels tasks without being asked to."""
 FAREWELL = 5.0
 """Seconds that each step of taking leave may take."""
+QUIET = 5.0
+"""Seconds without an end after which to see whether there are workers for what waits; longer each time."""
+QUIET_AT_MOST = 60.0
 T = TypeVar("T")
 
 
@@ -41,17 +47,31 @@ class _Order(Struct, frozen=True):
     resources: dict[str, float]
 
 
-class DaskClient:
-    """One connection. `ended` gets a fence and a pickled `Ended`, or an `Ended` of which the task is not known here."""
+class _Attempt(Struct, frozen=True):
+    """A task that Dask has: what it asks for, and who waits for its end."""
 
-    def __init__(self, ended: Callable[[str, bytes | Ended], None]) -> None:
+    asked: Asked
+    future: Future[None]
+    attending: asyncio.Task[None]
+
+
+class DaskClient:
+    """One connection. `ended` gets a fence and a pickled `Ended`, or an `Ended` of which the task is not known here.
+
+    `say` gets sentences that people should read. Both are called by another thread.
+    """
+
+    def __init__(self, ended: Callable[[str, bytes | Ended], None], say: Callable[[str], None]) -> None:
         self._ended = ended
+        self._say = say
+        self._ends = 0
+        self._is_watched = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="flowmake-dask", daemon=True)
         self._orders: deque[_Order] = deque()
         self._has_called = False
         self._wishes: dict[str, bool] = {}
-        self._attempts: dict[str, tuple[Future[None], asyncio.Task[None]]] = {}
+        self._attempts: dict[str, _Attempt] = {}
         self._errands: set[asyncio.Task[Any]] = set()
         self._client: Client
         self._address = ""
@@ -82,13 +102,17 @@ class DaskClient:
         self._loop.call_soon_threadsafe(self._forget, fence)
 
     def close(self) -> None:
-        """Kill what runs and hang up, even if nobody answers; a second time it does nothing."""
+        """Kill what runs and hang up, even if nobody answers; a second time it does nothing.
+
+        A scheduler that hangs is left alone after a while. Nothing is lost by that: no end is waited for any more, and
+        whatever still runs stops by itself, as its claim is taken away (`agent.LOOK`).
+        """
         if self._loop.is_closed():
             return
         try:
             self._wait_for(self._close(), 3 * FAREWELL)
-        except TimeoutError:  # the scheduler hangs; it will find that we have gone
-            pass
+        except TimeoutError:
+            self._say(self._silent())
         finally:
             self._end_thread()
 
@@ -116,7 +140,7 @@ class DaskClient:
             raise UsageError(f"`{self._address}` is no address of a Dask scheduler: {error}") from error
         try:
             await asyncio.wait_for(self._check_versions(), timeout)
-            counted = await asyncio.wait_for(self._client.run(station.resources, on_error="ignore"), timeout)
+            workers = await asyncio.wait_for(self._workers(), timeout)
         except TimeoutError as error:
             await self._client.close(timeout=FAREWELL)
             raise UsageError(f"the workers of the Dask scheduler at `{self._address}` do not answer") from error
@@ -124,7 +148,10 @@ class DaskClient:
             await self._client.close(timeout=FAREWELL)
             raise
         self._subscribe()
-        return {name for names in counted.values() for name in names}
+        return daskworkers.counted(workers)
+
+    async def _workers(self) -> list[dict[str, float]]:
+        return daskworkers.resources(await self._client.scheduler.identity())
 
     async def _check_versions(self) -> None:
         """Raises `UsageError` where others run something else than we do."""
@@ -152,8 +179,34 @@ class DaskClient:
                 for order in orders:
                     self._ended(order.fence, Ended("", error=self._gone()))
                 continue
-            for order, future in zip(orders, self._sent(orders), strict=True):
-                self._attempts[order.fence] = future, asyncio.create_task(self._attend(order.fence, future))
+            try:
+                self._follow(orders, self._sent(orders))
+            except Exception as error:  # whatever Dask thinks of it: nobody else will hear of these tasks
+                for order in orders:
+                    self._ended(order.fence, Ended("", error=f"Dask does not take it: {error}"))
+
+    def _follow(self, orders: list[_Order], futures: list[Future[None]]) -> None:
+        for order, future in zip(orders, futures, strict=True):
+            attending = asyncio.create_task(self._attend(order.fence, future))
+            attending.add_done_callback(partial(self._attended, order.fence))
+            self._attempts[order.fence] = _Attempt(Asked(order.name, order.resources), future, attending)
+        if not self._is_watched:
+            self._is_watched = True
+            self._begin(self._watch())
+
+    async def _watch(self) -> None:
+        """As long as there are tasks: when none ends, find out whether somebody could begin with them."""
+        shortages = Shortages(self._workers, self._say, self._silent())
+        quiet = QUIET
+        while self._attempts:
+            before = self._ends
+            await asyncio.sleep(quiet)
+            if self._ends == before and self._attempts:
+                await shortages.look([attempt.asked for attempt in self._attempts.values()])
+                quiet = min(2 * quiet, QUIET_AT_MOST)
+            else:
+                quiet = QUIET
+        self._is_watched = False
 
     def _sent(self, orders: list[_Order]) -> list[Future[None]]:
         self._subscribe()  # each time: a scheduler that took the place of another does not know what we want to hear
@@ -173,12 +226,18 @@ class DaskClient:
     def _subscribe(self) -> None:
         self._client.subscribe_topic(self._client.id, self._hear)
 
+    def _attended(self, fence: str, attending: asyncio.Task[None]) -> None:
+        if not attending.cancelled() and (error := attending.exception()) is not None:
+            self._finish(fence, Ended("", error=f"Dask does not tell what became of it: {error!r}"))
+
     async def _attend(self, fence: str, future: Future[None]) -> None:
         """The end of a task that succeeds is told by an event; here is for all others."""
         while (failure := await future.exception()) is None and future.status != "cancelled":
             await asyncio.sleep(SETTLING)  # told meanwhile, as a rule; if its worker is lost, it is under way again
         if isinstance(failure, distributed.KilledWorker):
             self._finish(fence, Ended("", error="the Dask workers that it was given to died", lost=True))
+        elif isinstance(failure, NoValidWorkerError | NoWorkerError):
+            self._finish(fence, Ended("", error="Dask has waited in vain for a worker that can run it"))
         elif failure is not None:
             self._finish(fence, Ended("", error=f"a Dask worker cannot run it: {failure}"))
         elif self._client.status in ("closing", "closed"):
@@ -191,6 +250,11 @@ class DaskClient:
     def _gone(self) -> str:
         return f"the Dask scheduler at `{self._address}` has gone"
 
+    def _silent(self) -> str:
+        return f"the Dask scheduler at `{self._address}` does not answer"
+
+    # -- ends --------------------------------------------------------------------------------------------------
+
     def _hear(self, event: tuple[float, Any]) -> None:
         """The scheduler writes about our client under the same topic."""
         if isinstance(event[1], list | tuple):
@@ -199,14 +263,15 @@ class DaskClient:
 
     def _finish(self, fence: str, ended: bytes | Ended) -> None:
         if fence in self._attempts:
+            self._ends += 1
             self._forget(fence)
             self._ended(fence, ended)
 
     def _forget(self, fence: str) -> None:
         if fence in self._attempts:
-            future, attending = self._attempts.pop(fence)
-            attending.cancel()
-            future.release()
+            attempt = self._attempts.pop(fence)
+            attempt.attending.cancel()
+            attempt.future.release()
 
     def _stop(self, fence: str, kill: bool) -> None:
         if not self._wishes:
@@ -219,25 +284,35 @@ class DaskClient:
 
     def _send_wishes(self) -> None:
         wishes, self._wishes = self._wishes, {}
-        errand = asyncio.create_task(self._tell_workers(wishes))
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
+        self._begin(self._tell_workers(wishes))
 
     async def _tell_workers(self, wishes: dict[str, bool]) -> None:
+        """A worker that does not heed it is told again to kill, and given up if that does not help either."""
         try:
             await self._client.run(station.stop, wishes, on_error="ignore")
         except OSError:  # no line to the scheduler; those whose end is not told are given up after a while
             return
 
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        errand = asyncio.create_task(work)
+        self._errands.add(errand)
+        errand.add_done_callback(self._end_errand)
+        return errand
+
+    def _end_errand(self, errand: asyncio.Task[None]) -> None:
+        self._errands.discard(errand)
+        if not errand.cancelled() and (error := errand.exception()) is not None:
+            self._say(f"something went wrong between here and Dask: {error!r}")
+
     async def _close(self) -> None:
         if self._attempts:
-            errand = self._tell_workers(dict.fromkeys(self._attempts, True))
-            await asyncio.wait([asyncio.create_task(errand)], timeout=FAREWELL)
+            errand = self._begin(self._tell_workers(dict.fromkeys(self._attempts, True)))
+            await asyncio.wait([errand], timeout=FAREWELL)
         for fence in list(self._attempts):
             self._forget(fence)
         self._client.unsubscribe_topic(self._client.id)  # or we were told of our own leaving
-        for errand_under_way in self._errands:
-            errand_under_way.cancel()
+        for errand in self._errands:
+            errand.cancel()
         await self._client.close(timeout=FAREWELL)
 
 

@@ -46,11 +46,6 @@ async def stop(fences: dict[str, bool], dask_worker: Any) -> None:
         dask_worker.plugins[PLUGIN].stop(fences)
 
 
-def resources(dask_worker: Any) -> list[str]:
-    """The names of what this worker counts."""
-    return list(dask_worker.state.total_resources)
-
-
 class _Waiting(Struct, frozen=True):
     """An attempt that the agent has: until its command is over, and who is to be told how it ended."""
 

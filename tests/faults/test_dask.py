@@ -222,3 +222,82 @@ def test_the_run_is_interrupted_while_a_worker_hangs(project: Any, own: Dask) ->
         process.communicate(timeout=LIMIT)
     assert process.returncode == 143
     wait_gone([pid])  # its claim is gone, which the agent sees
+
+
+def test_the_run_is_interrupted_while_the_scheduler_hangs(project: Any, own: Dask) -> None:
+    process, pid = hanging(project, own)
+    with process:
+        own.scheduler.signal(signal.SIGSTOP)
+        process.terminate()
+        process.terminate()
+        _, said = process.communicate(timeout=2 * LIMIT)
+    assert process.returncode == 143
+    assert f"executor `dask`: the Dask scheduler at `{own.address}` does not answer" in said.decode()
+    wait_gone([pid])  # its claim is gone, which the agent sees
+
+
+def test_a_scheduler_that_hangs_is_told_of_and_waited_for(project: Any, tmp_path: Path) -> None:
+    with Dask(tmp_path / "dask") as own:
+        process, pid = hanging(project, own)
+        with process:
+            own.scheduler.signal(signal.SIGSTOP)
+            said = read_until(process, "does not answer")
+            assert f"executor `dask`: the Dask scheduler at `{own.address}` does not answer" in said
+            own.scheduler.signal(signal.SIGCONT)
+            os.kill(pid, signal.SIGKILL)
+            assert process.wait(LIMIT) == 1
+        assert project.run("run").code == 0
+        assert_clean(project)
+
+
+def test_nobody_is_there_to_run_it(project: Any, tmp_path: Path) -> None:
+    with Dask(tmp_path / "dask", workers=0) as own:
+        project.flowfile(FLOW.format(address=own.address))
+        project.write("in", "some text\n")
+        (project.root / "first").mkdir()
+        with project.start("run") as process:
+            said = read_until(process, "no workers")
+            assert "executor `dask`: the Dask scheduler has no workers; " in said
+            assert " and 1 more will wait until one comes\n" in said
+            own.add_worker()
+            _, rest = process.communicate(timeout=LIMIT)
+        assert (process.returncode, "no workers" in rest.decode()) == (0, False)
+        assert_clean(project)
+
+
+def test_nobody_has_enough_of_what_a_task_needs(project: Any, tmp_path: Path) -> None:
+    with Dask(tmp_path / "dask", workers=0) as own:
+        own.add_worker("--resources", "GPU=1").wait_ready()
+        flow = FLOW.replace("[tasks.both]", "resources = {{ gpu = 2 }}\n[tasks.both]")
+        project.flowfile(flow.format(address=own.address))
+        project.write("in", "some text\n")
+        (project.root / "first").mkdir()
+        with project.start("run") as process:
+            said = read_until(process, "will wait")
+            assert (
+                "executor `dask`: `other` needs `GPU=2`, and will wait for a worker that has it: of 1 worker, "
+                "the most that one has is 1\n"
+            ) in said
+            own.add_worker("--resources", "GPU=2")
+            process.communicate(timeout=LIMIT)
+        assert process.returncode == 0
+        assert_clean(project)
+
+
+def test_dask_is_told_not_to_wait_for_workers(project: Any, tmp_path: Path) -> None:
+    with Dask(tmp_path / "dask", workers=0, distributed__scheduler__no_workers_timeout="1s") as own:
+        project.flowfile(FLOW.format(address=own.address))
+        project.write("in", "some text\n")
+        done = project.run("run")
+    assert done.code == 1
+    assert "Dask has waited in vain for a worker" in done.stderr
+
+
+def read_until(process: Any, text: str) -> str:
+    """What it has written to stderr, up to the line with that."""
+    said = ""
+    for line in process.stderr:
+        said += line.decode()
+        if text in said:
+            return said
+    raise AssertionError(said)

@@ -68,6 +68,7 @@ class DaskExecutor(Executor):
         self._bell = Bell()
         self._news: deque[tuple[str, bytes | Ended]] = deque()
         self._ended: list[Ended] = []
+        self._notices: deque[str] = deque()
         self._tasks: dict[str, str] = {}
         self._fences: dict[str, str] = {}
         self._mailbox = Mailbox(site.folder)
@@ -75,7 +76,7 @@ class DaskExecutor(Executor):
         self._mailbox.empty()  # what dead runs left is not wanted: their clients are gone, and so are their results
         client, cluster = _modules(site.name)
         self._cluster: Cluster = cluster.open_cluster(options.cluster, options.address, site.jobs)
-        self._client: DaskClient = client.DaskClient(self._take)
+        self._client: DaskClient = client.DaskClient(self._take, self._say)
         try:
             counted = self._client.open(self._cluster.address, options.connect_timeout)
         except BaseException:
@@ -95,12 +96,13 @@ class DaskExecutor(Executor):
         """Hand an attempt to Dask, which queues it."""
         self._cluster.grow()
         try:
-            order = pickle.dumps(Begin(self._mailbox.folder, work), pickle.HIGHEST_PROTOCOL)
+            sent = pickle.dumps(work, pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # whatever an argument's own pickling raises
             self._tell(Ended(work.task, error=f"the arguments of `{work.call}` cannot be sent: {error}"))
             return 0
         self._tasks[work.fence] = work.task
         self._fences[work.task] = work.fence
+        order = pickle.dumps(Begin(self._mailbox.folder, work.fence, sent), pickle.HIGHEST_PROTOCOL)
         name = work.task.partition("@")[0]
         self._client.submit(order=order, fence=work.fence, name=name, resources=self._asked(work.resources))
         return 0
@@ -124,6 +126,9 @@ class DaskExecutor(Executor):
             found: Ended = pickle.loads(news) if isinstance(news, bytes) else news
             ended.append(structs.replace(found, task=task))
         return ended
+
+    def notices(self) -> Sequence[str]:
+        return [self._notices.popleft() for _ in range(len(self._notices))]
 
     def stop(self, task: str, *, kill: bool = False) -> None:
         """End an attempt: nobody begins any more with one that nobody has begun with, whatever Dask does."""
@@ -156,6 +161,11 @@ class DaskExecutor(Executor):
     def _take(self, fence: str, ended: bytes | Ended) -> None:
         """Called by another thread."""
         self._news.append((fence, ended))
+        self._bell.ring()
+
+    def _say(self, text: str) -> None:
+        """Called by another thread."""
+        self._notices.append(text)
         self._bell.ring()
 
 
