@@ -147,7 +147,7 @@ class Outputs:
 
     def unexpected_folders(self) -> list[str]:
         """Outputs declared as files that came out as directories, of which neither readers nor removal would know."""
-        staged = self.staged()
+        staged = self._staged
         files = [output.path for output in self._outputs if output.kind == "path" and not output.path.endswith("/")]
         return [path for path in files if os.path.isdir(self.path(staged.get(path, path)))]
 

@@ -55,7 +55,7 @@ class DiskFiles:
         if known is None:
             known = self._quick_digest(path)
             if known is None:
-                known = self._hash(path)
+                known = self._remember(path, hash_entry(self._at(path), is_regular=True))
             self._memory.put(path, known)
         return known
 

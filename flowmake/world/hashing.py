@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from time import time_ns
 from typing import NamedTuple
 
@@ -82,20 +83,22 @@ def hash_file(path: str) -> str:
     return hash_entry(path).digest
 
 
-def hash_entry(path: str) -> Hashed:
+def hash_entry(path: str, *, is_regular: bool = False) -> Hashed:
     """Read and digest what is not a directory; once more if it changed under the reader.
 
-    Raises `StateError` for what exists but cannot be read, a directory included.
+    `is_regular`: it was so a moment ago, so that nobody need look again. Raises `StateError` for what exists but cannot
+    be read, a directory included.
     """
-    hashed = _hash_once(path)
+    hashed = _hash_once(path, is_regular)
     return hashed if hashed.stable else _hash_once(path)
 
 
 def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
-    """`hash_entry` of each path in order, given about how many bytes each has: big ones are hashed side by side."""
+    """`hash_entry` of regular files in order, given about how many bytes each has: big ones are hashed side by side."""
+    entry = partial(hash_entry, is_regular=True)
     big = [path for path, size in sizes.items() if size >= THREADS_PAY_FROM]
     if len(big) < 2:
-        return [hash_entry(path) for path in sizes]
+        return [entry(path) for path in sizes]
     # Here, since most runs hash next to nothing and these take milliseconds to load.
     from concurrent.futures import ThreadPoolExecutor
 
@@ -103,16 +106,15 @@ def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
 
     workers = min(len(big), available_cpus())
     with ThreadPoolExecutor(workers) as pool:
-        later = {path: pool.submit(hash_entry, path) for path in big}
-        return [later[path].result() if path in later else hash_entry(path) for path in sizes]
+        later = {path: pool.submit(entry, path) for path in big}
+        return [later[path].result() if path in later else entry(path) for path in sizes]
 
 
-def _hash_once(path: str) -> Hashed:
+def _hash_once(path: str, is_regular: bool = False) -> Hashed:
     started = time_ns()
     try:
         # Before opening: to open a device may do things, to open a fifo may wait for ever.
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
+        if not is_regular and not stat.S_ISREG((status := os.stat(path)).st_mode):
             return Hashed(_hash_irregular(path, status), status, started)
         # O_NONBLOCK, for it may have become a fifo since.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
