@@ -61,6 +61,8 @@ class Project:
 
     root: Path
     home: Path
+    prefix: tuple[str, ...] = ()
+    """What the command is run by, if it needs other surroundings than the tests."""
 
     def flowfile(self, text: str, name: str = "Flowfile") -> Path:
         return self.write(name, textwrap.dedent(text))
@@ -98,7 +100,7 @@ class Project:
     ) -> Result:
         """`flowmake ARGS…` to its end. `cwd` is relative to the root; `env` is added to the bare environment."""
         done = subprocess.run(
-            [COMMAND, *args],
+            [*self.prefix, COMMAND, *args],
             cwd=self.root / cwd,
             env=self.environ(env),
             input=None if stdin is None else stdin.encode(),

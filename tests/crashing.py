@@ -116,8 +116,7 @@ class Stand:
 
     def _undisturbed(self) -> Course:
         self.reset()
-        self.die_at(0)
-        changes = self.changes()
+        changes = self.tell()
         self.story.mend(self.project)
         files = []
         for command in self.story.again:
@@ -125,6 +124,11 @@ class Stand:
             assert done.code == 0, done.stderr
             files.append(self.files())
         return Course(changes, files, Counter(self.ran()), self._strays())
+
+    def tell(self) -> list[str]:
+        """Run the command of the story to its end; the changes that it makes."""
+        self.die_at(0)
+        return self.changes()
 
     def changes(self) -> list[str]:
         return self.log.read_text().splitlines()

@@ -10,6 +10,7 @@ from time import gmtime, strftime
 from typing import TypeVar
 
 from flowmake.core.errors import StateError
+from flowmake.world.journal import NO_ROOM
 
 Result = TypeVar("Result")
 
@@ -52,6 +53,8 @@ _IN_WORDS = {
     sqlite3.SQLITE_IOERR: "input or output failed",
 }
 _TRIES = 5
+_SOME_ROOM = 1 << 16
+"""Bytes: more than SQLite lets any of its files grow by at once."""
 
 
 def _code(error: sqlite3.Error) -> int:
@@ -69,11 +72,28 @@ def not_ours() -> sqlite3.Error:
     return sqlite3.DatabaseError(_FOREIGN)
 
 
-def explained(path: str, error: sqlite3.Error) -> StateError:
-    """The error as a sentence."""
+def explained(path: str, error: sqlite3.Error, *, writing: bool = False) -> StateError:
+    """The error as a sentence; `writing` allows for trying whether more could be written."""
     code = _code(error)
     reason = _unopened(path) if code == sqlite3.SQLITE_CANTOPEN else _IN_WORDS.get(code, str(error))
+    if writing and code == sqlite3.SQLITE_IOERR and _has_no_room(path):
+        reason = _IN_WORDS[sqlite3.SQLITE_FULL]
     return StateError(f"cannot use the state file `{path}`: {reason}")
+
+
+def _has_no_room(path: str) -> bool:
+    """Whether the disk is full, or a quota is: SQLite tells so of some files, and of others that something failed."""
+    probe = path + ".room"
+    try:
+        with open(probe, "wb", buffering=0) as file:
+            file.write(bytes(_SOME_ROOM))
+            os.fsync(file.fileno())  # some file systems find out that late
+            return file.tell() < _SOME_ROOM
+    except OSError as failed:
+        return failed.errno in NO_ROOM
+    finally:
+        with suppress(OSError):
+            os.unlink(probe)
 
 
 def _unopened(path: str) -> str:

@@ -21,6 +21,9 @@ from flowmake.core.errors import StateError
 Row = tuple[Any, ...]
 """Numbers, texts without surrogates, bytes and None."""
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Error numbers of a full disk, or a full share of it."""
+
 _FORMAT = b"flowmake journal "
 _MAGIC = _FORMAT + b"1\n"
 _LENGTH = 4
@@ -172,5 +175,5 @@ def _strange(path: str, data: bytes) -> Exception:
 
 
 def _unwritten(path: str, error: OSError) -> StateError:
-    reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+    reason = "the disk is full" if error.errno in NO_ROOM else error.strerror or str(error)
     return StateError(f"cannot use the state file `{path}`: {reason}")

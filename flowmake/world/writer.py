@@ -65,7 +65,7 @@ class Writer:
                 self._set_aside(error)
             return work()
         except sqlite3.Error as error:
-            raise database.explained(self._path, error) from error
+            raise database.explained(self._path, error, writing=True) from error
 
     def _set_aside(self, error: sqlite3.Error) -> None:
         self.close()
