@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,19 +28,50 @@ def sharp(steps: list[Step], cores: int) -> float:
     """At least as long: work that can neither begin before some moment nor end after some other has only between them.
 
     For any two lengths, the tasks that cannot begin before the one, and have at least the other to come behind them,
-    need both and, in between, their work divided among the cores. Source: Fernandez and Bussell, Bounds on the Number
-    of Processors and Time for Multiprocessor Optimal Schedules, IEEE Transactions on Computers C-22 (1973), simplified.
+    need both and, in between, what the cores need for them. Source: Fernandez and Bussell, Bounds on the Number of
+    Processors and Time for Multiprocessor Optimal Schedules, IEEE Transactions on Computers C-22 (1973), simplified.
     """
     heads, tails = _heads(steps, cores), _heads(_backwards(steps), cores)
     rows = sorted(((tails[step.name], heads[step.name], step.seconds) for step in steps), reverse=True)
     best = simple(steps, cores)
     for before in set(heads.values()):
-        work = 0.0
+        load = Load(cores)
         for behind, head, seconds in rows:
             if head >= before:
-                work += seconds
-                best = max(best, before + work / cores + behind)
+                load.add(seconds)
+                best = max(best, before + load.seconds() + behind)
     return best
+
+
+class Load:
+    """Tasks to be done by so many cores, whatever their order; no task moves from one core to another."""
+
+    MOST = 4
+    """Tasks one after another that are looked at: where more follow each other, their lengths matter less and less."""
+
+    def __init__(self, cores: float) -> None:
+        self._cores = cores
+        self._work = 0.0
+        self._ascending: list[float] = []
+
+    def add(self, seconds: float) -> None:
+        self._work += seconds
+        insort(self._ascending, seconds)
+
+    def seconds(self) -> float:
+        """At the least: the work divided among the cores, or what one core must do that has the most tasks.
+
+        Of the longest k·cores + 1 tasks, some core has k + 1 at the least, which take as long as the k + 1 shortest of
+        them. Source: Dell'Amico and Martello, Optimal Scheduling of Tasks on Identical Parallel Processors, ORSA
+        Journal on Computing 7 (1995).
+        """
+        best = self._work / self._cores
+        for k in range(1, self.MOST):
+            if len(self._ascending) <= k * self._cores:
+                break
+            first = len(self._ascending) - int(k * self._cores) - 1
+            best = max(best, sum(self._ascending[first : first + k + 1]))
+        return best
 
 
 def _heads(steps: list[Step], cores: float) -> dict[str, float]:
@@ -53,10 +85,10 @@ def _heads(steps: list[Step], cores: float) -> dict[str, float]:
     for step in _in_order(steps):
         above[step.name] = set(step.needs).union(*(above[other] for other in step.needs))
         best = max((heads[other] + seconds[other] for other in step.needs), default=0.0)
-        work = 0.0
+        load = Load(cores)
         for head, other in sorted(((heads[other], other) for other in above[step.name]), reverse=True):
-            work += seconds[other]
-            best = max(best, head + work / cores)
+            load.add(seconds[other])
+            best = max(best, head + load.seconds())
         heads[step.name] = best
     return heads
 

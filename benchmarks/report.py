@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,8 @@ def main(results: Path) -> None:
 
 def page(told: Told, medians: Medians) -> Iterator[str]:
     yield ABOUT
-    yield _measured_on(told)
-    yield "Versions: " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()) + "."
+    versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    yield _filled(f"{_measured_on(told)} Versions: {versions}.")
     yield from _section("Where others are faster", _faster(medians))
     yield from _section("What goes unnoticed", _unnoticed(told))
     for scenario in scenarios(medians):
@@ -101,11 +102,17 @@ def paragraph(medians: Medians) -> Iterator[str]:
     times = ", ".join(f"{tool} {figures.seconds(wall)}" for wall, tool in ranked)
     yield "## Speed"
     yield ""
-    yield f"With nothing to do in {count:,} tasks: {times}. {_where_slower(medians)}"
-    yield "[All of it](docs/benchmarks/README.md): building, one change, memory, and how it was measured."
+    yield _filled(
+        f"With nothing to do in {count:,} tasks: {times}. {_where_slower(medians)} "
+        "[All of it](docs/benchmarks/README.md): building, one change, memory, and how it was measured."
+    )
     yield ""
     yield "![Seconds against tasks with nothing to do](docs/benchmarks/no-op.svg)"
     yield ""
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _where_slower(medians: Medians) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 
 import bounds
-import pytest
 from bounds import Step
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,9 +30,13 @@ def test_work_that_must_wait_for_a_chain_comes_on_top_of_it() -> None:
 
 
 def test_work_on_both_sides_of_a_waist_cannot_share_cores() -> None:
-    """Each side takes two turns of three seconds on two cores, or 4.5 s if its work could be cut anywhere."""
     assert bounds.simple(WAIST, 2) == 16
-    assert bounds.sharp(WAIST, 2) == pytest.approx(4.5 + 10 + 4.5)
+    assert bounds.sharp(WAIST, 2) == 6 + 10 + 6
+
+
+def test_a_task_is_not_cut_into_pieces() -> None:
+    """Five tasks of three seconds on two cores: one core has three of them, although half the work is 7.5 s."""
+    assert bounds.sharp([Step(f"t{n}", (), 3) for n in range(5)], 2) == 9
 
 
 @st.composite

@@ -51,7 +51,8 @@ def test_the_paragraph_names_who_is_faster_too() -> None:
     assert text.startswith("# x\n")
     assert text.endswith("\nmore\n")
     assert "old" not in text
-    assert "With nothing to do in 10,000 tasks: flowmake 30.0 ms, ninja 60.0 ms. Others are faster in some" in text
+    told = "With nothing to do in 10,000 tasks: flowmake 30.0 ms, ninja 60.0 ms. Others are faster in some"
+    assert told in " ".join(text.split())
     assert "no-op (ninja)" in text
 
 
@@ -62,9 +63,10 @@ def test_a_readme_without_marks_is_an_error() -> None:
 
 def test_the_page_tells_ratios_trials_and_who_was_left_out() -> None:
     text = "\n".join(report.page(TOLD, figures.medians_of(TOLD["measured"])))
+    words = " ".join(text.split())
 
     assert "| ninja | 4.0 ms (0.33) | 60.0 ms (2.00) |" in text
     assert "* no-op: ninja with 100 tasks (4.0 ms, flowmake 12.0 ms)." in text
     assert "| hash | 500 ms, 4.0 GiB/s (30 MiB) | xxhash alone: 400 ms, 5.0 GiB/s (1.25) |" in text
     assert "* make with 100,000 tasks: it would take longer than 400 s" in text
-    assert "CPython 3.11.2, built with profile-guided optimisation" in text
+    assert "CPython 3.11.2, built with profile-guided optimisation" in words
