@@ -14,10 +14,11 @@ from flowmake.core.events import Event, Notice, RunFinished, RunStarted
 from flowmake.core.model import RunRecord, TaskRecord
 from flowmake.core.plan import Demand, needed
 from flowmake.core.ports import Observer
-from flowmake.engine.attempts import Attempts, Session
+from flowmake.engine.attempts import Attempts
 from flowmake.engine.limits import Limits
 from flowmake.engine.policy import Outcome, Policy
 from flowmake.engine.scheduler import Scheduler
+from flowmake.engine.session import Session
 from flowmake.engine.states import State
 from flowmake.outposts import Outposts
 from flowmake.shortcut import Invocation, Sight, remember

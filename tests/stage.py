@@ -15,10 +15,11 @@ from flowmake.core.evidence import Evidence
 from flowmake.core.flowfile import load_flow
 from flowmake.core.plan import Demand, resolve_targets
 from flowmake.core.ports import Work
-from flowmake.engine.attempts import Attempts, Session
+from flowmake.engine.attempts import Attempts
 from flowmake.engine.limits import Limits
 from flowmake.engine.policy import Outcome, Policy
 from flowmake.engine.scheduler import Scheduler
+from flowmake.engine.session import Session
 from flowmake.wiring import DiskSources
 from flowmake.world.files import DiskFiles
 from tests.fakes import FakeClock, FakeExecutor, FakeStore

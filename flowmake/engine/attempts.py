@@ -5,85 +5,27 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, structs
 
 from flowmake.core import fingerprint
 from flowmake.core.depfile import parse_depfile
 from flowmake.core.errors import FlowmakeError
-from flowmake.core.events import Event, Notice, TaskFinished, TaskRetrying, TaskStarted, TaskStatus
 from flowmake.core.evidence import Evidence
-from flowmake.core.model import Attempt, LastStatus, Retry, Task, TaskRecord, Trace
+from flowmake.core.model import Attempt, Retry, Task, Trace
 from flowmake.core.patterns import normalise
 from flowmake.core.placement import LOCAL, executor_of, local_executor_of
-from flowmake.core.ports import ABSENT, Clock, Ended, Executor, Store, Traits, Work
-from flowmake.core.secrets import Secrets
+from flowmake.core.ports import ABSENT, Ended, Traits, Work
 from flowmake.core.staleness import Facts, Stale
-from flowmake.core.text import safe_text
+from flowmake.engine.books import Books, End
 from flowmake.engine.fences import Fence, Fences
 from flowmake.engine.outputs import Outputs
+from flowmake.engine.session import NO_FENCE, Running, Session
 from flowmake.engine.states import State
-from flowmake.world.logs import KeptLogs
 
-TAIL_BYTES = 16_384
-TAIL_LINES = 20
 LOST_ATTEMPTS = 3
 """How often an attempt that an executor lost is repeated without counting among the task's own `retries`."""
-
-
-class Session(Struct, frozen=True):
-    """What all attempts of a run share.
-
-    `environ` is the base environment of commands, `served` what those of this machine get besides. `log_of` tells
-    where a task's log goes, `begin` is called once, before the first attempt. `secrets` learns those that templates
-    bring up; `logs` looks after the logs.
-    """
-
-    run: str
-    root: str
-    environ: Mapping[str, str]
-    log_of: Callable[[str], str]
-    executors: Mapping[str, Executor]
-    default_executor: str
-    store: Store
-    clock: Clock
-    emit: Callable[[Event], None]
-    begin: Callable[[], None]
-    secrets: Secrets = field(default_factory=Secrets)
-    logs: KeptLogs = field(default_factory=lambda: KeptLogs(1 << 30))
-    served: Mapping[str, str] = field(default_factory=dict)
-    grace: float = 10.0
-
-    @property
-    def lanes(self) -> dict[str, int]:
-        """How much the remote executors take at once."""
-        traits = {name: executor.traits for name, executor in self.executors.items()}
-        return {name: each.capacity for name, each in traits.items() if each.remote}
-
-
-NO_FENCE = Fence("")
-
-
-class Running(Struct):
-    """An attempt under way, with all that its end needs."""
-
-    task: Task
-    number: int
-    facts: Facts
-    verdict: Stale
-    outputs: Outputs
-    log: str
-    executor: Executor
-    started: float = 0.0
-    ended: float = 0.0
-    command: str = ""
-    work: Work | None = None
-    timed_out: bool = False
-    stopped: bool = False
-    launch_error: str = ""
-    fence: Fence = NO_FENCE
-    lost_before: int = 0
 
 
 class Result(Struct, frozen=True):
@@ -96,13 +38,13 @@ class Result(Struct, frozen=True):
 
 
 class Attempts:
-    """Begins and ends attempts. Writes records and emits events; decides on retries, not on what runs next."""
+    """Begins and ends attempts, and has it written in the `books`. Decides on retries, not on what runs next."""
 
     def __init__(self, session: Session, evidence: Evidence, jitter: Callable[[], float]) -> None:
         self._session = session
         self._evidence = evidence
         self._jitter = jitter
-        self._begun = False
+        self.books = Books(session, evidence)
         self._fences = Fences(session.run, session.executors)
         self._lost: Counter[str] = Counter()
 
@@ -117,7 +59,7 @@ class Attempts:
     def prepare(self, task: Task, number: int, facts: Facts, verdict: Stale, cpu: int) -> Running:
         """Everything before the start, marked as running in the store (not yet flushed)."""
         session = self._session
-        self._begin_books()
+        self.books.open()
         name, traits = self.place(task)
         fence = self._fence(name, task, facts) if traits.remote else NO_FENCE
         outputs = Outputs(session.root, task, self._evidence.files.glob, fence.name)
@@ -142,21 +84,6 @@ class Attempts:
     def _fence(self, executor: str, task: Task, facts: Facts) -> Fence:
         assert facts.recipe is not None
         return self._fences.take(executor, task.name, fingerprint.identity(facts.recipe, facts.inputs))
-
-    def _begin_books(self) -> None:
-        if not self._begun:
-            self._session.begin()
-            self._begun = True
-
-    def refuse(self, task: Task) -> None:
-        """Record that a task failed without an attempt, so that nobody takes it for done, or for never asked for."""
-        session, name = self._session, task.name
-        self._begin_books()
-        now = session.clock.now()
-        last = self._evidence.attempt(name)
-        # What an attempt left that nobody has ended yet is still to be removed before the next one.
-        attempt = Attempt(name, "failed", session.run, now) if last is None or last.status != "running" else last
-        session.store.end_task(attempt, TaskRecord(session.run, name, "failed", 0, now, 0.0), None)
 
     def _prepare_outputs(self, running: Running) -> tuple[str, ...]:
         """Make everything ready for an attempt; the files under its output globs that are not its own."""
@@ -223,34 +150,16 @@ class Attempts:
         if running.work is None:
             return False
         if running.fence.resumed:
-            self._announce_start(running, 0)
+            self.books.started(running, 0)
             running.executor.resume(running.work)
         elif running.work.console:
             # Whoever draws on the terminal must have stepped aside before the command writes to it.
-            self._announce_start(running, 0)
+            self.books.started(running, 0)
             running.executor.start(running.work)
         else:
             self._session.logs.begin(running.log)
-            self._announce_start(running, running.executor.start(running.work))
+            self.books.started(running, running.executor.start(running.work))
         return True
-
-    def _announce_start(self, running: Running, pid: int) -> None:
-        task = running.task
-        trace = self._evidence.trace(task.name)
-        self._session.emit(
-            TaskStarted(
-                time=running.started,
-                run=self._session.run,
-                task=task.name,
-                attempt=running.number,
-                pid=pid,
-                command=running.command,
-                log=running.log,
-                description=task.description,
-                estimate=trace.seconds if trace is not None else None,
-                console=task.declared.console,
-            )
-        )
 
     # -- ending ------------------------------------------------------------------------------------------------
 
@@ -301,7 +210,7 @@ class Attempts:
             return None, str(error)
         if edited:
             text = ", ".join(f"`{path}`" for path in edited)
-            self._notice(f"{text} changed while `{name}` ran; it stays stale", name)
+            self.books.notice(f"{text} changed while `{name}` ran; it stays stale", name)
         return structs.replace(trace, run=self._session.run), ""
 
     def _depfile(self, running: Running) -> str:
@@ -340,8 +249,7 @@ class Attempts:
         same = old is not None and old.outputs == trace.outputs and old.identity == trace.identity
         cut_off = old is not None and bool(trace.outputs) and old.outputs == trace.outputs
         self._evidence.remember(trace)
-        self._record(running, ended, "succeeded", trace)
-        self._announce(running, ended, "succeeded", outputs=dict(trace.outputs), cut_off=cut_off)
+        self.books.ended(running, ended, "succeeded", trace=trace, cut_off=cut_off)
         return Result(State.SUCCEEDED, changed=not same)
 
     def _failed(self, running: Running, ended: Ended, message: str) -> Result:
@@ -350,33 +258,21 @@ class Attempts:
             try:
                 running.outputs.discard()
             except OSError as error:
-                self._notice(f"cannot delete `{error.filename}`: {error.strerror}", running.task.name)
+                self.books.notice(f"cannot delete `{error.filename}`: {error.strerror}", running.task.name)
         delay = self._retry_delay(running, ended)
         if delay is not None:
-            self._session.emit(
-                TaskRetrying(
-                    time=self._session.clock.now(),
-                    run=self._session.run,
-                    task=running.task.name,
-                    attempt=running.number,
-                    delay=delay,
-                    exit_code=ended.exit_code,
-                    signal=ended.signal,
-                    timed_out=running.timed_out,
-                )
-            )
+            self.books.retrying(running, ended, delay)
             return Result(State.RETRYING, message, delay)
         return self.give_up(running, ended, message)
 
     def give_up(self, running: Running, ended: Ended, message: str) -> Result:
         """Record and announce the end of a failed attempt that will not be repeated."""
-        status: Literal["failed", "timed_out", "interrupted"] = "failed"
+        status: End = "failed"
         if running.timed_out:
             status = "timed_out"
         elif running.stopped:
             status = "interrupted"
-        self._record(running, ended, status, None)
-        self._announce(running, ended, status, message=message)
+        self.books.ended(running, ended, status, message=message)
         return Result(State[status.upper()], message)
 
     def _retry_delay(self, running: Running, ended: Ended) -> float | None:
@@ -391,58 +287,6 @@ class Attempts:
             return None
         delay = min(retry.delay * retry.backoff ** (number - 1), retry.max_delay)
         return delay * (0.5 + self._jitter() / 2) if retry.jitter else delay
-
-    def _record(self, running: Running, ended: Ended, status: LastStatus, trace: Trace | None) -> None:
-        session, name = self._session, running.task.name
-        seconds = running.ended - running.started
-        attempt = Attempt(name, status, session.run, running.started, seconds, ended.exit_code, ended.signal)
-        record = TaskRecord(
-            run=session.run,
-            task=name,
-            status=status,
-            attempt=running.number,
-            started=running.started,
-            seconds=seconds,
-            exit_code=ended.exit_code,
-            signal=ended.signal,
-            log=running.log,
-            reasons=tuple(session.secrets.deep(reason.as_dict()) for reason in running.verdict.reasons),
-        )
-        session.store.end_task(attempt, record, trace)
-
-    def _announce(
-        self,
-        running: Running,
-        ended: Ended,
-        status: TaskStatus,
-        *,
-        message: str = "",
-        outputs: dict[str, str] | None = None,
-        cut_off: bool = False,
-    ) -> None:
-        session = self._session
-        session.emit(
-            TaskFinished(
-                time=session.clock.now(),
-                run=session.run,
-                task=running.task.name,
-                status=status,
-                exit_code=ended.exit_code,
-                signal=ended.signal,
-                seconds=running.ended - running.started,
-                outputs=outputs or {},
-                log=running.log,
-                attempt=running.number,
-                message=message,
-                tail=tuple(_read_tail(running.log)) if message else (),
-                allowed=running.task.declared.allow_failure,
-                cut_off=cut_off,
-            )
-        )
-
-    def _notice(self, text: str, task: str) -> None:
-        now = self._session.clock.now()
-        self._session.emit(Notice(time=now, run=self._session.run, text=text, level="warning", task=task))
 
 
 def _vouched(staged: Mapping[str, str], ended: Ended) -> dict[str, str]:
@@ -472,13 +316,3 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
-
-
-def _read_tail(log: str) -> Sequence[str]:
-    try:
-        with open(log, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - TAIL_BYTES))
-            return safe_text(file.read()).splitlines()[-TAIL_LINES:]
-    except OSError:  # it was never made, or cannot be
-        return ()

@@ -87,6 +87,11 @@ class Schedule:
         self._dependents[name] = []
         self.due.append(name)
 
+    def may_fail(self, name: str) -> bool:
+        """Has this task failed, and was it allowed to?"""
+        failed = self.states[name] in (State.FAILED, State.TIMED_OUT)
+        return failed and self._graph.tasks[name].declared.allow_failure
+
     # -- ready tasks -------------------------------------------------------------------------------------------
 
     def put(self, name: str, claim: Claim, priority: int) -> None:

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec import Struct
 
 from flowmake.core.errors import FlowmakeError
-from flowmake.core.events import Notice, TaskFinished, TaskJudged, TasksFound, TaskStatus
+from flowmake.core.events import Notice, TaskFinished, TaskStatus
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
-from flowmake.core.model import COMMON
 from flowmake.core.plan import Demand
 from flowmake.core.ports import Ended, Executor
-from flowmake.core.staleness import Facts, Stale, judge
 from flowmake.engine.arrivals import Arrivals
-from flowmake.engine.attempts import Attempts, Result, Running, Session
+from flowmake.engine.attempts import Attempts, Result
+from flowmake.engine.judging import Judging
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Outcome, Policy, Signals, Slots
 from flowmake.engine.schedule import LOWEST, Rank, Schedule
-from flowmake.engine.states import GOOD, SETTLED, State
+from flowmake.engine.session import Running, Session
+from flowmake.engine.states import GOOD, State
 from flowmake.engine.temps import Temps
 from flowmake.engine.timers import Timers
 
@@ -68,18 +68,17 @@ class Scheduler:
         self._confirm = confirm
         self._on_tick = on_tick
         self._schedule = Schedule(self._graph, self._upstream, self._estimate)
-        self._facts: dict[str, tuple[Facts, Stale]] = {}
         self._running: dict[str, tuple[Running, Claim]] = {}
         self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
+        self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts)
         self._timers = Timers(session.clock)
         self._arrivals = Arrivals(session.root, session.clock)
         self._starts_more = False
         self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
         self._temps = Temps(evidence, session.root, session.store.flush)
-        self._needed_temps: set[str] = set()
         self._stopping = False
         self._halted = False
         self._signals_seen = 0
@@ -182,107 +181,14 @@ class Scheduler:
                 self._consider(name)
 
     def _consider(self, name: str) -> None:
-        """A name whose known upstreams are all settled: learn more upstreams, or judge it."""
-        if self._needed_temps and self._schedule.wait_for(name, self._revived_upstream(name)):
+        if self._judging.waits_for_revived(name):
             return
-        if self._stopping or (not self._schedule.all_good and self._is_cut_off_by_failure(name)):
+        if self._stopping:
             self._settle_unrun(name, State.SKIPPED)
             return
-        try:
-            if not self._demand.only and self._waits_for_more(name):
-                return
-            if self._graph.tasks[name].is_group:
-                self._schedule.move(name, State.FRESH)
-                return
-            self._judge(name)
-        except FlowmakeError as error:
-            self._settle_unrun(name, State.FAILED, error.message)
-
-    def _revived_upstream(self, name: str) -> list[str]:
-        """Upstreams that were settled when the name fell due, but must run after all, since another reader is stale."""
-        return [other for other in self._upstream_names(name) if self._schedule.states[other] not in SETTLED]
-
-    def _waits_for_more(self, name: str) -> bool:
-        new = self._demand.concerned(self._evidence.discover(name, ready=True))
-        before = len(self._schedule.states)
-        waits = bool(new) and self._schedule.wait_for(name, new)
-        if found := len(self._schedule.states) - before:
-            self._session.emit(TasksFound(time=self._now(), run=self._session.run, by=name, count=found))
-        return waits
-
-    def _is_cut_off_by_failure(self, name: str) -> bool:
-        order_only = self._graph.order_only(name)
-        states = self._schedule.states
-        return any(
-            states[other] not in GOOD and other not in order_only and not self._may_fail(other)
-            for other in self._upstream_names(name)
-        )
-
-    def _upstream_names(self, name: str) -> Iterable[str]:
-        if self._demand.only and not self._graph.tasks[name].is_group:
-            return ()
-        return self._demand.concerned(self._graph.upstream(name))
-
-    def _may_fail(self, name: str) -> bool:
-        failed = self._schedule.states[name] in (State.FAILED, State.TIMED_OUT)
-        return failed and self._graph.tasks[name].declared.allow_failure
-
-    def _judge(self, name: str) -> None:
-        task = self._graph.tasks[name]
-        evidence = self._evidence
-        forced = self._demand.forces(task) or name in self._needed_temps
-        facts = evidence.facts(name, forced=forced)
-        trace = evidence.trace(name)
-        verdict = judge(task, trace, evidence.attempt(name), facts)
-        if not isinstance(verdict, Stale):
-            self._settle_unrun(name, State.FRESH)
-            return
-        if self._waits_for_temps(name, facts):
-            return
-        if missing := evidence.missing_inputs(task, facts):
-            self._settle_unrun(name, State.FAILED, self._missing_sentence(missing))
-            return
-        declared = task.declared
-        resources = {key: int(value) for key, value in task.resources.items()}
-        lane, traits = self._attempts.place(task)
-        claim = self._limits.claim(
-            name,
-            task.pool,
-            resources,
-            console=declared.console,
-            lane=lane if traits.remote else "",
-            granted=traits.grants | (COMMON - self._graph.flow.resources.keys()),
-        )
-        self._session.emit(
-            TaskJudged(
-                time=self._now(),
-                run=self._session.run,
-                task=name,
-                verdict="stale",
-                reasons=tuple(reason.as_dict() for reason in verdict.reasons),
-                estimate=trace.seconds if trace is not None else None,
-            )
-        )
-        self._facts[name] = (facts, verdict)
-        self._schedule.move(name, State.READY)
-        self._schedule.put(name, claim, declared.priority)
-
-    def _missing_sentence(self, paths: Sequence[str]) -> str:
-        path, more = paths[0], f" (and {len(paths) - 1} more)" if paths[1:] else ""
-        maker = next(self._graph.behind_path(path), None)
-        if maker is None:
-            return f"`{path}`, an input, does not exist and no task makes it{more}"
-        return f"`{path}`, an input that `{maker}` makes, does not exist{more}"
-
-    def _waits_for_temps(self, name: str, facts: Facts) -> bool:
-        """Have removed temporary inputs made again first."""
-        gone = self._evidence.temporary.removed(name, facts)
-        for temp in gone:
-            if temp not in self._needed_temps and self._schedule.states.get(temp) is State.FRESH:
-                self._counts["fresh"] -= 1
-                self._schedule.revive(temp)
-            self._needed_temps.add(temp)
-        return bool(gone) and self._schedule.wait_for(name, gone)
+        settled = self._judging.consider(name)
+        if settled is not None:
+            self._settle_unrun(name, settled.state, settled.message)
 
     # -- ready → running ---------------------------------------------------------------------------------------
 
@@ -306,7 +212,7 @@ class Scheduler:
             if not self._slots.acquire(claim.slots):
                 self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
                 break
-            facts, verdict = self._facts.pop(name)
+            facts, verdict = self._judging.facts.pop(name)
             self._retrying.pop(name, None)
             self._numbers[name] += 1
             self._schedule.move(name, State.RUNNING)
@@ -378,7 +284,7 @@ class Scheduler:
         before = retry.running
         self._evidence.changed(before.facts.inputs)
         try:
-            self._facts[name] = (self._evidence.facts(name, forced=before.facts.forced), before.verdict)
+            self._judging.facts[name] = (self._evidence.facts(name, forced=before.facts.forced), before.verdict)
         except FlowmakeError as error:
             self._give_up_retry(name, error.message)
             return
@@ -392,7 +298,7 @@ class Scheduler:
         self._settle_run(name, result)
 
     def _note_failure(self, name: str, state: State) -> None:
-        if self._may_fail(name) or state is State.INTERRUPTED:
+        if self._schedule.may_fail(name) or state is State.INTERRUPTED:
             return
         self._failed[name] = state
         if self._policy.fail_fast:
@@ -406,7 +312,7 @@ class Scheduler:
         if self._graph.tasks[name].is_group and state is not State.FAILED:
             return
         if state is State.FAILED and not self._graph.tasks[name].is_group:
-            self._attempts.refuse(self._graph.tasks[name])
+            self._attempts.books.refuse(self._graph.tasks[name])
         status: TaskStatus = "fresh" if state is State.FRESH else "skipped" if state is State.SKIPPED else "failed"
         self._counts[status] += 1
         self._session.emit(

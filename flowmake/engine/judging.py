@@ -1,0 +1,159 @@
+"""What becomes of a task whose upstreams are settled: it waits for more, is ready, or ends unrun. Starts nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from flowmake.core.errors import FlowmakeError
+from flowmake.core.events import TaskJudged, TasksFound
+from flowmake.core.evidence import Evidence
+from flowmake.core.graph import Graph
+from flowmake.core.model import COMMON, Task, Trace
+from flowmake.core.plan import Demand
+from flowmake.core.staleness import Facts, Stale, judge
+from flowmake.engine.attempts import Attempts
+from flowmake.engine.limits import Claim, Limits
+from flowmake.engine.schedule import Schedule
+from flowmake.engine.session import Session
+from flowmake.engine.states import GOOD, SETTLED, State
+
+
+class Settled(Struct, frozen=True):
+    """How a task ends that does not run; a `message` tells why that is a failure."""
+
+    state: State
+    message: str = ""
+
+
+class Judging:
+    """The verdicts of one run. `facts` are those of the tasks that are ready, by which they were found stale.
+
+    A task that turns out to be needed although it was fresh is taken back from the `counts`.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        evidence: Evidence,
+        attempts: Attempts,
+        limits: Limits,
+        schedule: Schedule,
+        demand: Demand,
+        counts: Counter[str],
+    ) -> None:
+        self._session = session
+        self._evidence = evidence
+        self._graph: Graph = evidence.graph
+        self._attempts = attempts
+        self._limits = limits
+        self._schedule = schedule
+        self._demand = demand
+        self._counts = counts
+        self._needed_temps: set[str] = set()
+        self.facts: dict[str, tuple[Facts, Stale]] = {}
+
+    def waits_for_revived(self, name: str) -> bool:
+        """Has something that the name waited for begun anew since?"""
+        return bool(self._needed_temps) and self._schedule.wait_for(name, self._revived_upstream(name))
+
+    def consider(self, name: str) -> Settled | None:
+        """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs."""
+        if not self._schedule.all_good and self._is_cut_off_by_failure(name):
+            return Settled(State.SKIPPED)
+        try:
+            if not self._demand.only and self._waits_for_more(name):
+                return None
+            if self._graph.tasks[name].is_group:
+                return Settled(State.FRESH)
+            return self._judge(name)
+        except FlowmakeError as error:
+            return Settled(State.FAILED, error.message)
+
+    def _revived_upstream(self, name: str) -> list[str]:
+        """Upstreams that were settled when the name fell due, but must run after all, since another reader is stale."""
+        return [other for other in self._upstream_names(name) if self._schedule.states[other] not in SETTLED]
+
+    def _waits_for_more(self, name: str) -> bool:
+        new = self._demand.concerned(self._evidence.discover(name, ready=True))
+        before = len(self._schedule.states)
+        waits = bool(new) and self._schedule.wait_for(name, new)
+        if found := len(self._schedule.states) - before:
+            self._session.emit(TasksFound(time=self._session.clock.now(), run=self._session.run, by=name, count=found))
+        return waits
+
+    def _is_cut_off_by_failure(self, name: str) -> bool:
+        order_only = self._graph.order_only(name)
+        states = self._schedule.states
+        return any(
+            states[other] not in GOOD and other not in order_only and not self._schedule.may_fail(other)
+            for other in self._upstream_names(name)
+        )
+
+    def _upstream_names(self, name: str) -> Iterable[str]:
+        if self._demand.only and not self._graph.tasks[name].is_group:
+            return ()
+        return self._demand.concerned(self._graph.upstream(name))
+
+    def _judge(self, name: str) -> Settled | None:
+        task = self._graph.tasks[name]
+        evidence = self._evidence
+        forced = self._demand.forces(task) or name in self._needed_temps
+        facts = evidence.facts(name, forced=forced)
+        trace = evidence.trace(name)
+        verdict = judge(task, trace, evidence.attempt(name), facts)
+        if not isinstance(verdict, Stale):
+            return Settled(State.FRESH)
+        if self._waits_for_temps(name, facts):
+            return None
+        if missing := evidence.missing_inputs(task, facts):
+            return Settled(State.FAILED, self._missing_sentence(missing))
+        claim = self._claim(task)
+        self._announce(name, verdict, trace)
+        self.facts[name] = (facts, verdict)
+        self._schedule.move(name, State.READY)
+        self._schedule.put(name, claim, task.declared.priority)
+        return None
+
+    def _claim(self, task: Task) -> Claim:
+        resources = {key: int(value) for key, value in task.resources.items()}
+        lane, traits = self._attempts.place(task)
+        return self._limits.claim(
+            task.name,
+            task.pool,
+            resources,
+            console=task.declared.console,
+            lane=lane if traits.remote else "",
+            granted=traits.grants | (COMMON - self._graph.flow.resources.keys()),
+        )
+
+    def _announce(self, name: str, verdict: Stale, trace: Trace | None) -> None:
+        self._session.emit(
+            TaskJudged(
+                time=self._session.clock.now(),
+                run=self._session.run,
+                task=name,
+                verdict="stale",
+                reasons=tuple(reason.as_dict() for reason in verdict.reasons),
+                estimate=trace.seconds if trace is not None else None,
+            )
+        )
+
+    def _missing_sentence(self, paths: Sequence[str]) -> str:
+        path, more = paths[0], f" (and {len(paths) - 1} more)" if paths[1:] else ""
+        maker = next(self._graph.behind_path(path), None)
+        if maker is None:
+            return f"`{path}`, an input, does not exist and no task makes it{more}"
+        return f"`{path}`, an input that `{maker}` makes, does not exist{more}"
+
+    def _waits_for_temps(self, name: str, facts: Facts) -> bool:
+        """Have removed temporary inputs made again first."""
+        gone = self._evidence.temporary.removed(name, facts)
+        for temp in gone:
+            if temp not in self._needed_temps and self._schedule.states.get(temp) is State.FRESH:
+                self._counts["fresh"] -= 1
+                self._schedule.revive(temp)
+            self._needed_temps.add(temp)
+        return bool(gone) and self._schedule.wait_for(name, gone)
