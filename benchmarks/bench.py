@@ -22,7 +22,6 @@ from pathlib import Path
 from environments import install_python, python_asked_for, told_by
 from kept import Kept
 from machine import described, digest_of
-from measure import CommandFailed
 from peers import OURS, PEERS, REPOSITORY, Peer
 from plan import expected_build, seconds_of_size
 from projects import SCENARIOS
@@ -85,6 +84,10 @@ def _options() -> argparse.Namespace:
     options.work = options.work.absolute()
     usual = options.work / "out" if options.quick else REPOSITORY / "docs" / "benchmarks"
     options.out = (options.out or usual).absolute()
+    try:
+        told_by(python_asked_for())
+    except (OSError, subprocess.CalledProcessError) as error:
+        parser.error(f"`PYTHON={python_asked_for()}` is no Python that runs here: {error}")
     return options
 
 
@@ -174,6 +177,3 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         say("interrupted; the same command goes on where it was")
         sys.exit(130)
-    except CommandFailed as error:
-        say(f"error: {error}")
-        sys.exit(1)

@@ -162,9 +162,11 @@ def _unnoticed(told: Told) -> list[str]:
 
 
 def _left_out(told: Told) -> list[str]:
-    return [
-        f"* {one['left_out']} with {one['tasks']:,} tasks: {one['why'].splitlines()[0]}" for one in told["left_out"]
-    ]
+    return [f"* {one['left_out']}{_with(one['tasks'])}: {one['why'].splitlines()[0]}" for one in told["left_out"]]
+
+
+def _with(tasks: int | None) -> str:
+    return f" with {tasks:,} tasks" if tasks else ""
 
 
 def _trials(told: Told) -> list[str]:

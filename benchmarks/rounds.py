@@ -91,13 +91,17 @@ class Round:
 
 
 def measure_trials(peer: Peer, kept: Kept, terms: Terms) -> None:
-    """All of them, with this peer as ours. Raises `CommandFailed`."""
+    """All of them, with this peer as ours."""
     bench = Bench(peer, terms.environments, terms.folder / "trials", terms.attic)
     for number, trial in enumerate(TRIALS):
         part = ["trial", trial.name]
         if not kept.is_complete(part):
             bench.set_up(number, trial)
-            _try(bench, number, trial, kept, terms)
+            try:
+                _try(bench, number, trial, kept, terms)
+            except CommandFailed as error:
+                kept.add({"left_out": trial.name, "tasks": None, "why": str(error)})
+                say(f"left out: {trial.name}: {error}")
             kept.finish(part)
 
 

@@ -34,7 +34,10 @@ TOLD = {
         _run("ninja", 0.004, 100),
     ],
     "trials": [{**TRIAL, "way": "flowmake", "wall": 0.5}, {**TRIAL, "way": "xxhash alone", "wall": 0.4}],
-    "left_out": [{"left_out": "make", "tasks": 100_000, "why": "it would take longer than 400 s"}],
+    "left_out": [
+        {"left_out": "make", "tasks": 100_000, "why": "it would take longer than 400 s"},
+        {"left_out": "load", "tasks": None, "why": "`python` failed with exit code 1: oh\nno"},
+    ],
 }
 
 
@@ -69,4 +72,5 @@ def test_the_page_tells_ratios_trials_and_who_was_left_out() -> None:
     assert "* no-op: ninja with 100 tasks (4.0 ms, flowmake 12.0 ms)." in text
     assert "| hash | 500 ms, 4.0 GiB/s (30 MiB) | xxhash alone: 400 ms, 5.0 GiB/s (1.25) |" in text
     assert "* make with 100,000 tasks: it would take longer than 400 s" in text
+    assert "* load: `python` failed with exit code 1: oh\n" in text
     assert "CPython 3.11.2, built with profile-guided optimisation" in words

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import rounds
 from graphs import Job
 from kept import Kept
 from peers import Peer
 from plan import Pace
 from projects import SCENARIOS
-from rounds import Round, Terms
+from rounds import Round, Terms, measure_trials
+from trials import Trial
 
 PACE = Pace(0.0, 0.0, 0.0)
 
@@ -92,3 +94,24 @@ def test_who_has_used_up_its_time_has_no_further_turn(kept: Kept, terms: Terms) 
     Round(3, [GOOD], kept, impatient).measure()
 
     assert [one["scenario"] for one in kept.records("scenario")] == list(SCENARIOS)
+
+
+def test_trials_take_turns_without_a_state_and_one_that_fails_is_told(
+    kept: Kept, terms: Terms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_up(folder: Path) -> None:
+        (folder / "called").write_text("")
+
+    write = ("sh", "-c", "test ! -e .flowmake && mkdir .flowmake && echo x >> called")
+    good = Trial("good", set_up, write, "another", ("true",), 3.0, "calls", cores=1)
+    monkeypatch.setattr(rounds, "TRIALS", (good, Trial("bad", set_up, ("sh", "-c", "exit 3"))))
+
+    measure_trials(GOOD, kept, terms)
+    measure_trials(GOOD, kept, terms)
+
+    assert [(one["trial"], one["way"]) for one in kept.records("trial")] == [
+        ("good", "flowmake"),
+        ("good", "another"),
+    ] * 2
+    assert (terms.folder / "trials" / "0" / "called").read_text() == "x\nx\n"
+    assert [one["why"] for one in kept.records("left_out")] == ["`sh` failed with exit code 3: "]
