@@ -19,7 +19,7 @@ from tests.dasks import Dask
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/benchmarks/dask.md"
 FLOWMAKE = Path(sys.executable).with_name("flowmake")
-ROUNDS = 5
+ROUNDS = 3
 TASKS = 3_000
 QUEUED = 10_000
 WATCHED = 20.0

@@ -10,7 +10,6 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any, TypeVar
 
 import dask
@@ -28,8 +27,10 @@ from flowmake.engine.daskworkers import Asked, Shortages
 
 PATIENCE = 10.0
 """Seconds after which a worker that was told to kill something, and does not answer, counts as lost."""
-SETTLING = 1.0
-"""Seconds between two looks at a task whose command is over, and whose end is not told yet."""
+SWEEP = 0.5
+"""Seconds between two looks at what Dask has told of tasks that fail; of all others, an event tells at once."""
+ALIVE = ("running", "connecting")
+"""States of Dask's client in which it takes messages."""
 THROUGH_NO_FAULT = ("scheduler-connection-lost", "scheduler-restart")
 """Why Dask cancels tasks without being asked to."""
 FAREWELL = 5.0
@@ -48,11 +49,10 @@ class _Order(Struct, frozen=True):
 
 
 class _Attempt(Struct, frozen=True):
-    """A task that Dask has: what it asks for, and who waits for its end."""
+    """A task that Dask has, and what it asks for."""
 
     asked: Asked
     future: Future[None]
-    attending: asyncio.Task[None]
 
 
 class DaskClient:
@@ -175,7 +175,7 @@ class DaskClient:
             orders = [self._orders.popleft()]
             while self._orders and self._orders[0].resources == orders[0].resources:
                 orders.append(self._orders.popleft())
-            if self._client.status not in ("running", "connecting"):
+            if self._client.status not in ALIVE:
                 for order in orders:
                     self._ended(order.fence, Ended("", error=self._gone()))
                 continue
@@ -187,26 +187,31 @@ class DaskClient:
 
     def _follow(self, orders: list[_Order], futures: list[Future[None]]) -> None:
         for order, future in zip(orders, futures, strict=True):
-            attending = asyncio.create_task(self._attend(order.fence, future))
-            attending.add_done_callback(partial(self._attended, order.fence))
-            self._attempts[order.fence] = _Attempt(Asked(order.name, order.resources), future, attending)
+            self._attempts[order.fence] = _Attempt(Asked(order.name, order.resources), future)
         if not self._is_watched:
             self._is_watched = True
             self._begin(self._watch())
 
     async def _watch(self) -> None:
-        """As long as there are tasks: when none ends, find out whether somebody could begin with them."""
+        """As long as there are tasks: see which have failed; when none ends, whether somebody could begin with them."""
         shortages = Shortages(self._workers, self._say, self._silent())
-        quiet = QUIET
+        loop = asyncio.get_running_loop()
+        quiet, ends, since = QUIET, self._ends, loop.time()
         while self._attempts:
-            before = self._ends
-            await asyncio.sleep(quiet)
-            if self._ends == before and self._attempts:
+            await asyncio.sleep(SWEEP)
+            await self._sweep()
+            if self._ends != ends:
+                quiet, ends, since = QUIET, self._ends, loop.time()
+            elif loop.time() - since >= quiet and self._attempts:
                 await shortages.look([attempt.asked for attempt in self._attempts.values()])
-                quiet = min(2 * quiet, QUIET_AT_MOST)
-            else:
-                quiet = QUIET
+                quiet, since = min(2 * quiet, QUIET_AT_MOST), loop.time()
         self._is_watched = False
+
+    async def _sweep(self) -> None:
+        """Costs no message: Dask's client is told what becomes of its tasks."""
+        failed = [each for each in self._attempts.items() if each[1].future.status in ("error", "cancelled")]
+        for fence, attempt in failed:
+            self._finish(fence, await self._failure(attempt.future))
 
     def _sent(self, orders: list[_Order]) -> list[Future[None]]:
         self._subscribe()  # each time: a scheduler that took the place of another does not know what we want to hear
@@ -226,26 +231,23 @@ class DaskClient:
     def _subscribe(self) -> None:
         self._client.subscribe_topic(self._client.id, self._hear)
 
-    def _attended(self, fence: str, attending: asyncio.Task[None]) -> None:
-        if not attending.cancelled() and (error := attending.exception()) is not None:
-            self._finish(fence, Ended("", error=f"Dask does not tell what became of it: {error!r}"))
-
-    async def _attend(self, fence: str, future: Future[None]) -> None:
-        """The end of a task that succeeds is told by an event; here is for all others."""
-        while (failure := await future.exception()) is None and future.status != "cancelled":
-            await asyncio.sleep(SETTLING)  # told meanwhile, as a rule; if its worker is lost, it is under way again
-        if isinstance(failure, distributed.KilledWorker):
-            self._finish(fence, Ended("", error="the Dask workers that it was given to died", lost=True))
-        elif isinstance(failure, NoValidWorkerError | NoWorkerError):
-            self._finish(fence, Ended("", error="Dask has waited in vain for a worker that can run it"))
-        elif failure is not None:
-            self._finish(fence, Ended("", error=f"a Dask worker cannot run it: {failure}"))
-        elif self._client.status in ("closing", "closed"):
-            self._finish(fence, Ended("", error=self._gone()))
-        elif await _why_cancelled(future) in THROUGH_NO_FAULT:
-            self._finish(fence, Ended("", error="the Dask scheduler has lost it", lost=True))
-        else:
-            self._finish(fence, Ended("", error="somebody has cancelled it"))
+    async def _failure(self, future: Future[None]) -> Ended:
+        """The end of a task that did not even get to its command, or was taken away from it."""
+        try:
+            await future
+        except distributed.KilledWorker:
+            return Ended("", error="the Dask workers that it was given to died", lost=True)
+        except (NoValidWorkerError, NoWorkerError):
+            return Ended("", error="Dask has waited in vain for a worker that can run it")
+        except distributed.client.FutureCancelledError as error:
+            if self._client.status in ("closing", "closed"):
+                return Ended("", error=self._gone())
+            if str(error.reason) in THROUGH_NO_FAULT:
+                return Ended("", error="the Dask scheduler has lost it", lost=True)
+            return Ended("", error="somebody has cancelled it")
+        except Exception as error:  # whatever a worker stumbles over
+            return Ended("", error=f"a Dask worker cannot run it: {error}")
+        return Ended("", error="Dask has changed its mind about it", lost=True)
 
     def _gone(self) -> str:
         return f"the Dask scheduler at `{self._address}` has gone"
@@ -259,7 +261,9 @@ class DaskClient:
         """The scheduler writes about our client under the same topic."""
         if isinstance(event[1], list | tuple):
             fence, ended = event[1]
-            self._finish(fence, ended)
+            attempt = self._attempts.get(fence)
+            if attempt is not None and attempt.future.status != "cancelled":  # or it is told that it was stopped
+                self._finish(fence, ended)
 
     def _finish(self, fence: str, ended: bytes | Ended) -> None:
         if fence in self._attempts:
@@ -269,9 +273,7 @@ class DaskClient:
 
     def _forget(self, fence: str) -> None:
         if fence in self._attempts:
-            attempt = self._attempts.pop(fence)
-            attempt.attending.cancel()
-            attempt.future.release()
+            self._attempts.pop(fence).future.release()
 
     def _stop(self, fence: str, kill: bool) -> None:
         if not self._wishes:
@@ -310,16 +312,8 @@ class DaskClient:
             await asyncio.wait([errand], timeout=FAREWELL)
         for fence in list(self._attempts):
             self._forget(fence)
-        self._client.unsubscribe_topic(self._client.id)  # or we were told of our own leaving
+        if self._client.status in ALIVE:
+            self._client.unsubscribe_topic(self._client.id)  # or we were told of our own leaving
         for errand in self._errands:
             errand.cancel()
         await self._client.close(timeout=FAREWELL)
-
-
-async def _why_cancelled(future: Future[None]) -> str:
-    """The reason that a cancelled task's error gives."""
-    try:
-        await future
-    except distributed.client.FutureCancelledError as error:
-        return str(error.reason)
-    return ""

@@ -14,9 +14,11 @@ import psutil
 import pytest
 from distributed import Client
 
+from flowmake.core.ports import Site
+from flowmake.engine.executors.dask import KIND, Options
 from flowmake.world.clock import SystemClock
 from tests.dasks import Dask
-from tests.processes import LIMIT, wait_gone
+from tests.processes import LIMIT, Bench, wait_gone
 
 FLOW = """
 [executors.dask]
@@ -301,3 +303,14 @@ def read_until(process: Any, text: str) -> str:
         if text in said:
             return said
     raise AssertionError(said)
+
+
+def test_arguments_that_cannot_be_sent(tmp_path: Path, dask: Dask) -> None:
+    site = Site("dask", str(tmp_path), str(tmp_path / "dask"), 2, dict(os.environ))
+    bench = Bench(KIND.open(Options(address=dask.address), site), tmp_path)
+    try:
+        ended = bench.run("a", call="mod:f", args={"x": lambda: 0})
+        assert ended.error.startswith("the arguments of `mod:f` cannot be sent: ")
+        assert bench.run("b", "true").exit_code == 0
+    finally:
+        bench.executor.close()
