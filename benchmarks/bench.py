@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from environments import install_python, python_asked_for, told_by
 from kept import Kept
@@ -165,10 +166,19 @@ def _write_pages(kept: Kept, out: Path, environments: Path) -> None:
         "trials": kept.records("trial"),
         "left_out": kept.records("left_out"),
     }
-    (out / "results.json").write_text(json.dumps(told, indent=1) + "\n")
+    (out / "results.json").write_text(results_text(told))
     report = Path(__file__).with_name("report.py")
     subprocess.run([environments / "plots" / "bin" / "python", report, out / "results.json"], check=True)
     say(f"written: {out / 'README.md'}")
+
+
+def results_text(told: dict[str, Any]) -> str:
+    """JSON with a line for each record, which is short, and tells in a diff what has changed."""
+    parts = []
+    for name, value in told.items():
+        records = ",\n".join(json.dumps(one) for one in value) if isinstance(value, list) else ""
+        parts.append(f"{json.dumps(name)}: " + (f"[\n{records}\n]" if records else json.dumps(value)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ def launch(argv: list[str], log: str, environ: dict[str, str], limit: float) -> 
         raise
     wall = time.perf_counter() - started
     cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / MIB
-    return {"status": status, "wall": wall, "cpu": cpu, "memory": memory, "floor": floor}
+    found = {"wall": wall, "cpu": cpu, "memory": memory, "floor": floor}
+    return {"status": status, **{name: round(value, 6) for name, value in found.items()}}
 
 
 def _own_peak() -> float:

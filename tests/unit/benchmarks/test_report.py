@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import bench
 import figures
 import pytest
 import report
@@ -74,3 +75,10 @@ def test_the_page_tells_ratios_trials_and_who_was_left_out() -> None:
     assert "* make with 100,000 tasks: it would take longer than 400 s" in text
     assert "* load: `python` failed with exit code 1: oh\n" in text
     assert "CPython 3.11.2, built with profile-guided optimisation" in words
+
+
+def test_results_have_a_line_for_each_record() -> None:
+    text = bench.results_text({"jobs": 2, "measured": [{"wall": 1.0}, {"wall": 2.0}], "left_out": []})
+
+    assert json.loads(text) == {"jobs": 2, "measured": [{"wall": 1.0}, {"wall": 2.0}], "left_out": []}
+    assert '\n{"wall": 2.0}\n' in text
