@@ -47,7 +47,8 @@ ABOUT = """\
 
 A flow of many independent tasks, and one that waits for them all, is run with an executor that has done everything at
 once: it writes the outputs, and reports them as a node of a cluster would. So this is what flowmake itself costs:
-judging, starting, taking over the outputs, recording. `benchmarks/scale` makes this page.
+judging, starting, taking over the outputs, recording. Where other programs ran meanwhile, the processor's time tells
+more than the whole. `benchmarks/scale` makes this page.
 
 {machine}
 
