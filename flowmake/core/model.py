@@ -32,6 +32,11 @@ class Input(Struct, frozen=True, gc=False, omit_defaults=True):
     name: str = ""
 
 
+STAGED = ".flowmake-staged."
+FENCED = ".flowmake-fenced."
+"""How names begin under which outputs are made before they are put in place: such files are nobody's content."""
+
+
 class Output(Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of `outputs`; `path` as in `Input`. `temp` and `clean` as in the Flowfile reference."""
 

@@ -6,14 +6,12 @@ import errno
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from flowmake.core.model import Output, Task
+from flowmake.core.model import FENCED, STAGED, Output, Task
 from flowmake.core.patterns import compile_pattern
 
 Signature = tuple[int, int, int]
 """size, mtime_ns, ctime_ns. The inode is none of it: on some file systems it changes by itself."""
 
-STAGED = ".flowmake-staged."
-FENCED = ".flowmake-fenced."
 _LONGEST = 190
 DETOUR = "a link leads it out of the root"
 

@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from xxhash import xxh3_128
 
 from flowmake.core.errors import StateError
+from flowmake.core.model import FENCED, STAGED
 from flowmake.core.ports import ABSENT
 from flowmake.world.hashing import GONE, hash_file, hash_link, unreadable
+
+_UNFINISHED = (os.fsencode(STAGED), os.fsencode(FENCED))
 
 HashLeaf = Callable[[str, os.stat_result], str]
 """Digest of the file at a path, given its stat: where a cache comes in."""
@@ -20,7 +23,8 @@ class TreeHasher:
     """Digests directories: each is the digest of its sorted (name, digest) entries, and each digest tells its kind.
 
     Empty folders count. Symlinks count as what they point to; one that leads back to a folder it lies in counts as
-    its text. `leave_out(path)` says which folders are not looked into; they count as not there.
+    its text. `leave_out(path)` says which folders are not looked into; they count as not there. Nor does what an
+    attempt has staged, which stays behind when flowmake is killed.
     """
 
     def __init__(self, leaf: HashLeaf, leave_out: Callable[[str], bool] = lambda path: False) -> None:
@@ -53,6 +57,8 @@ class TreeHasher:
         found.sort()
         hasher = xxh3_128()
         for name, inside, is_link in found:
+            if name.startswith(_UNFINISHED):
+                continue
             self.saw_link = self.saw_link or is_link
             digest = self._entry(inside, is_link, above)
             if digest != ABSENT:

@@ -399,3 +399,18 @@ def test_what_a_killed_attempt_left_under_a_glob_is_no_result_of_the_next(projec
     assert project.run("run").code == 0
     assert project.read("joined") == "mine\n1\n2\n"
     assert not project.exists("parts/p3.txt")
+
+
+def test_what_a_killed_attempt_has_staged_is_no_input(project: Any) -> None:
+    """The task is dropped after that, so that nobody will ever remove what it has staged in a folder of others."""
+    reader = '[tasks.reader]\ninputs = ["folder/"]\nrun = "ls -A folder"\n'
+    project.flowfile(reader)
+    project.write("folder/mine")
+    assert project.run("run").code == 0
+    staging = '[tasks.t]\noutputs = ["folder/t"]\natomic = true\nrun = "echo > {{ outputs }}; kill -9 $PPID"\n'
+    project.flowfile(reader + staging)
+    assert project.run("run", "t").code == -signal.SIGKILL
+    assert project.exists("folder/.flowmake-staged.t")
+    project.flowfile(reader)
+    done = project.run("run")
+    assert (done.code, done.stderr) == (0, "nothing to do: the task is fresh\n")

@@ -98,3 +98,14 @@ def test_the_digest_of_a_tree_comes_out_of_its_files(tmp_path: Path) -> None:
 
 def test_the_digest_of_an_empty_tree(tmp_path: Path) -> None:
     assert tree_digest({}) == hash_tree(str(tmp_path))
+
+
+def test_what_a_killed_attempt_has_staged_counts_as_not_there(tmp_path: Path) -> None:
+    (tmp_path / "t/deep").mkdir(parents=True)
+    (tmp_path / "t/deep/x").write_text("x")
+    before = hash_tree(str(tmp_path / "t"))
+    (tmp_path / "t/deep/.flowmake-staged.x").write_text("half")
+    (tmp_path / "t/.flowmake-fenced.run-1.folder").mkdir()
+    assert hash_tree(str(tmp_path / "t")) == before
+    (tmp_path / "t/.flowmake-x").write_text("mine")
+    assert hash_tree(str(tmp_path / "t")) != before
