@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from tests.processes import LIMIT
+from tests.processes import wait_until
 
 MADE_BY = {
     "ext4": ("64M", "mkfs.ext4", "e2fsprogs"),
@@ -72,7 +72,7 @@ def _sftp(folder: Path, place: Path) -> Iterator[None]:
     ):
         ours.close()
         theirs.close()
-        _until(lambda: place.is_mount() or client.poll() is not None)
+        wait_until(lambda: place.is_mount() or client.poll() is not None)
         assert place.is_mount(), "sshfs has given up"
         yield
 
@@ -85,13 +85,3 @@ def _talking(end: socket.socket, *argv: str, package: str) -> Iterator[subproces
         raise AssertionError(f"this test needs {argv[0]} (apt install {package})") from None
     with process:
         yield process
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    from flowmake.world.clock import SystemClock
-
-    clock = SystemClock()
-    limit = clock.monotonic() + LIMIT
-    while not is_so():
-        assert clock.monotonic() < limit
-        clock.wait((), 0.01)

@@ -6,7 +6,7 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,15 @@ class Meeting:
     def wait(self) -> str:
         """What was written."""
         return self.path.read_text().strip()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Return once it is so; for what nobody tells of."""
+    clock = SystemClock()
+    limit = clock.monotonic() + LIMIT
+    while not is_so():
+        assert clock.monotonic() < limit
+        clock.wait((), 0.01)
 
 
 def wait_gone(pids: Iterable[int]) -> None:

@@ -16,6 +16,7 @@ from flowmake.core.plan import Demand
 from flowmake.core.staleness import Facts, Stale, judge
 from flowmake.engine.attempts import Attempts
 from flowmake.engine.limits import Claim, Limits
+from flowmake.engine.policy import Signals
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Session
 from flowmake.engine.states import GOOD, SETTLED, State
@@ -43,6 +44,7 @@ class Judging:
         schedule: Schedule,
         demand: Demand,
         counts: Counter[str],
+        signals: Signals,
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -52,6 +54,7 @@ class Judging:
         self._schedule = schedule
         self._demand = demand
         self._counts = counts
+        self._signals = signals
         self._needed_temps: set[str] = set()
         self.facts: dict[str, tuple[Facts, Stale]] = {}
 
@@ -60,7 +63,10 @@ class Judging:
         return bool(self._needed_temps) and self._schedule.wait_for(name, self._revived_upstream(name))
 
     def consider(self, name: str) -> Settled | None:
-        """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs."""
+        """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs.
+
+        Raises `KeyboardInterrupt` where a signal comes while it is looked at: that does not wait for a huge file.
+        """
         if not self._schedule.all_good and self._is_cut_off_by_failure(name):
             return Settled(State.SKIPPED)
         try:
@@ -101,7 +107,8 @@ class Judging:
         task = self._graph.tasks[name]
         evidence = self._evidence
         forced = self._demand.forces(task) or name in self._needed_temps
-        facts = evidence.facts(name, forced=forced)
+        with self._signals.raising():
+            facts = evidence.facts(name, forced=forced)
         trace = evidence.trace(name)
         verdict = judge(task, trace, evidence.attempt(name), facts)
         if not isinstance(verdict, Stale):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from msgspec import Struct
@@ -15,6 +16,10 @@ class Signals(Protocol):
 
     first: int
     count: int
+
+    def raising(self) -> AbstractContextManager[None]:
+        """Meanwhile a signal that comes raises `KeyboardInterrupt`, too."""
+        ...
 
 
 class Slots(Protocol):

@@ -72,7 +72,7 @@ class Scheduler:
         self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
-        self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts)
+        self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts, signals)
         self._timers = Timers(session.clock)
         self._arrivals = Arrivals(session.root, session.clock)
         self._starts_more = False
@@ -175,20 +175,26 @@ class Scheduler:
         while self._schedule.due:
             due, self._schedule.due = self._schedule.due, []
             for index, name in enumerate(due):
-                if self._is_signalled():
+                if self._is_signalled() or not self._consider(name):
                     self._schedule.due[:0] = due[index:]
                     return
-                self._consider(name)
 
-    def _consider(self, name: str) -> None:
+    def _consider(self, name: str) -> bool:
+        """False: not now, since a signal came meanwhile."""
         if self._judging.waits_for_revived(name):
-            return
+            return True
         if self._stopping:
             self._settle_unrun(name, State.SKIPPED)
-            return
-        settled = self._judging.consider(name)
+            return True
+        try:
+            settled = self._judging.consider(name)
+        except KeyboardInterrupt:
+            if not self._is_signalled():
+                raise
+            return False
         if settled is not None:
             self._settle_unrun(name, settled.state, settled.message)
+        return True
 
     # -- ready → running ---------------------------------------------------------------------------------------
 

@@ -13,12 +13,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from time import time_ns
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from flowmake.core.errors import StateError
 from flowmake.core.ports import ABSENT
+
+if TYPE_CHECKING:
+    from threading import Event
 
 CHUNK = 1 << 20
 """Bytes read at once: large enough that xxhash lets other threads run while it works."""
@@ -34,6 +37,10 @@ _BLOCK = 512
 
 _buffers: list[bytearray] = []
 """Those that no thread is reading into."""
+
+
+class GivenUp(Exception):
+    """Nobody waits for this digest any more."""
 
 
 class Hashed(NamedTuple):
@@ -83,14 +90,14 @@ def hash_file(path: str) -> str:
     return hash_entry(path).digest
 
 
-def hash_entry(path: str, *, is_regular: bool = False) -> Hashed:
+def hash_entry(path: str, *, is_regular: bool = False, stop: Event | None = None) -> Hashed:
     """Read and digest what is not a directory; once more if it changed under the reader.
 
     `is_regular`: it was so a moment ago, so that nobody need look again. Raises `StateError` for what exists but cannot
-    be read, a directory included.
+    be read, a directory included, and `GivenUp` in the middle of a large file once `stop` is set.
     """
-    hashed = _hash_once(path, is_regular)
-    return hashed if hashed.stable else _hash_once(path)
+    hashed = _hash_once(path, is_regular, stop)
+    return hashed if hashed.stable else _hash_once(path, stop=stop)
 
 
 def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
@@ -101,16 +108,21 @@ def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
         return [entry(path) for path in sizes]
     # Here, since most runs hash next to nothing and these take milliseconds to load.
     from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
 
     from flowmake.world.cpus import available_cpus
 
     workers = min(len(big), available_cpus())
+    stop = Event()
     with ThreadPoolExecutor(workers) as pool:
-        later = {path: pool.submit(entry, path) for path in big}
-        return [later[path].result() if path in later else entry(path) for path in sizes]
+        try:
+            later = {path: pool.submit(entry, path, stop=stop) for path in big}
+            return [later[path].result() if path in later else entry(path) for path in sizes]
+        finally:
+            stop.set()  # an error or an interruption would else be held up here until all are done
 
 
-def _hash_once(path: str, is_regular: bool = False) -> Hashed:
+def _hash_once(path: str, is_regular: bool = False, stop: Event | None = None) -> Hashed:
     started = time_ns()
     try:
         # Before opening: to open a device may do things, to open a fifo may wait for ever.
@@ -125,7 +137,7 @@ def _hash_once(path: str, is_regular: bool = False) -> Hashed:
             return Hashed(hash_link(path), None, started)
         raise unreadable(path, error) from error
     try:
-        return _hash_open(descriptor, started)
+        return _hash_open(descriptor, started, stop)
     except OSError as error:
         raise unreadable(path, error) from error
     finally:
@@ -138,16 +150,16 @@ def _hash_irregular(path: str, status: os.stat_result) -> str:
     return hash_special(status)
 
 
-def _hash_open(descriptor: int, started: int) -> Hashed:
+def _hash_open(descriptor: int, started: int, stop: Event | None) -> Hashed:
     before = os.fstat(descriptor)
     if not stat.S_ISREG(before.st_mode):
         return Hashed(hash_special(before), before, started, stable=False)
     if before.st_size < CHUNK:
         text = _hash_small(descriptor, before.st_size)
     elif before.st_blocks * _BLOCK < before.st_size:
-        text = _hash_sparse(descriptor, before.st_size)
+        text = _hash_sparse(descriptor, before.st_size, stop)
     else:
-        text = _hash_stream(descriptor)
+        text = _hash_stream(descriptor, stop)
     after = os.fstat(descriptor)
     digest = text + ("+x" if after.st_mode & stat.S_IXUSR else "")
     return Hashed(digest, after, started, stable=_same_state(before, after))
@@ -165,12 +177,18 @@ def _hash_small(descriptor: int, size: int) -> str:
     return hasher.hexdigest()
 
 
-def _hash_stream(descriptor: int) -> str:
+def _hash_stream(descriptor: int, stop: Event | None) -> str:
     hasher = xxh3_128()
     with _buffer() as view:
         while count := os.readv(descriptor, [view]):
+            _heed(stop)
             hasher.update(view[:count])
     return hasher.hexdigest()
+
+
+def _heed(stop: Event | None) -> None:
+    if stop is not None and stop.is_set():
+        raise GivenUp
 
 
 @contextmanager
@@ -181,29 +199,31 @@ def _buffer() -> Iterator[memoryview]:
     _buffers.append(buffer)
 
 
-def _hash_sparse(descriptor: int, size: int) -> str:
+def _hash_sparse(descriptor: int, size: int, stop: Event | None) -> str:
     """As if all were read, but holes are known to be zeros: to read them costs ten times as much as to digest them."""
     from flowmake.world.holes import next_data
 
     hasher, position = xxh3_128(), 0
     while position < size and (found := next_data(descriptor, position)):
         start, end = found
-        _digest_zeros(hasher, start - position)
-        position = _digest_range(descriptor, hasher, start, size if end is None else end)
-    _digest_zeros(hasher, size - position)
+        _digest_zeros(hasher, start - position, stop)
+        position = _digest_range(descriptor, hasher, start, size if end is None else end, stop)
+    _digest_zeros(hasher, size - position, stop)
     return hasher.hexdigest()
 
 
-def _digest_zeros(hasher: xxh3_128, count: int) -> None:
+def _digest_zeros(hasher: xxh3_128, count: int, stop: Event | None) -> None:
     zeros = bytes(min(count, CHUNK))
     for done in range(0, count, CHUNK):
+        _heed(stop)
         hasher.update(zeros if count - done >= CHUNK else zeros[: count - done])
 
 
-def _digest_range(descriptor: int, hasher: xxh3_128, position: int, end: int) -> int:
+def _digest_range(descriptor: int, hasher: xxh3_128, position: int, end: int, stop: Event | None) -> int:
     """Up to `end`, or to where the file ends now; how far that was."""
     with _buffer() as view:
         while position < end:
+            _heed(stop)
             count = os.preadv(descriptor, [view[: min(CHUNK, end - position)]], position)
             if not count:
                 return end

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Raising:
+    """A `with` that is entered for every task, and so is no generator."""
+
+    is_on = False
+
+    def __enter__(self) -> None:
+        self.is_on = True
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self.is_on = False
 
 
 class Signals:
@@ -22,7 +33,7 @@ class Signals:
     def __init__(self) -> None:
         self.first = 0
         self.count = 0
-        self._raises = False
+        self._raising = Raising()
         self._before: dict[int, Any] = {}
         self._pipe: tuple[int, int] | None = None
         self._wakeup_before = -1
@@ -68,17 +79,12 @@ class Signals:
         self.count += 1
         if not self.first:
             self.first = number
-        if self._raises:
+        if self._raising.is_on:
             raise KeyboardInterrupt
 
-    @contextmanager
-    def raising(self) -> Iterator[None]:
-        """Meanwhile a recorded signal also raises `KeyboardInterrupt`: nothing else ends a wait for the keyboard."""
-        self._raises = True
-        try:
-            yield
-        finally:
-            self._raises = False
+    def raising(self) -> Raising:
+        """Meanwhile a recorded signal also raises `KeyboardInterrupt`, which ends what else would go on for long."""
+        return self._raising
 
     def fileno(self) -> int:
         """Readable once a signal came, until `drain`; -1 where signals are not caught."""

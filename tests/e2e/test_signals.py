@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import COMMAND
-from tests.processes import LIMIT, Meeting, wait_gone
+from tests.processes import LIMIT, Meeting, wait_gone, wait_until
 from tests.terminals import Terminal
 
 FLOW = """\
@@ -213,3 +214,24 @@ def test_stopping_with_many_ready_tasks(project: Any) -> None:
     events = [json.loads(line) for line in Path(project.root / "events").read_text().splitlines()]
     assert sum(event["event"] == "task_started" for event in events) == 1
     assert events[-1]["counts"] == {"interrupted": 1, "skipped": 2999}
+
+
+if sys.platform == "linux":
+
+    @pytest.mark.parametrize(("path", "names"), [("in/big", {"big"}), ("in/", {"big", "huge"})])
+    def test_a_signal_does_not_wait_for_the_digest_of_a_huge_file(project: Any, path: str, names: set[str]) -> None:
+        """Which would take far longer than the test waits, of one file as of several side by side."""
+        project.flowfile(f'[tasks.t]\ninputs = ["{path}"]\noutputs = ["out"]\nrun = "touch out"\n')
+        for name in names:
+            os.truncate(project.write(f"in/{name}"), 8 << 40)
+        with project.start("run") as run:
+            wait_until(lambda: names <= opened_by(run.pid))
+            run.send_signal(signal.SIGTERM)
+            run.communicate(timeout=LIMIT)
+        assert run.returncode == 128 + signal.SIGTERM
+        assert not project.exists("out")
+
+    def opened_by(pid: int) -> set[str]:
+        """The names of the files that a process has open."""
+        links = list(Path(f"/proc/{pid}/fd").iterdir())
+        return {os.path.basename(os.readlink(link)) for link in links if os.path.lexists(link)}
