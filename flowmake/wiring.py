@@ -197,7 +197,7 @@ def wait_out_tick() -> None:
     """Until a change of a file can no longer hide behind the times that it has now."""
     from time import sleep
 
-    from flowmake.world.statcache import FINE_NS
+    from flowmake.world.ticks import FINE_NS
 
     sleep((FINE_NS + 1_000_000) / 1e9)
 

@@ -10,7 +10,7 @@ from time import time
 from flowmake.core.model import Attempt, Check, RunRecord, TaskRecord, Trace
 from flowmake.core.patterns import compile_pattern
 from flowmake.core.ports import ABSENT, Ended, Executor, Work
-from flowmake.world.hashing import hash_bytes
+from flowmake.world.contents import hash_bytes
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,8 @@ from collections.abc import Callable, Iterable
 
 from flowmake.core.ports import ABSENT, Made
 from flowmake.world.hashing import hash_entry, hash_link
-from flowmake.world.statcache import tick_left
+from flowmake.world.ticks import tick_left
 from flowmake.world.trees import TreeHasher
-
-
-def file_time(path: str) -> int:
-    """What time it is for the file system, in epoch nanoseconds: a file server need not agree with this machine."""
-    try:
-        os.utime(path)
-        return os.stat(path).st_mtime_ns
-    except OSError:  # the log of a command that could not start was never made
-        return time.time_ns()
 
 
 def measure(root: str, outputs: Iterable[str], now: Callable[[], int] = time.time_ns) -> dict[str, Made]:

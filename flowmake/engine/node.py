@@ -13,32 +13,26 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
 from flowmake.core.errors import StateError
 from flowmake.core.ports import Ended, Executor, Work
 from flowmake.engine.digesting import Digester, Outcome, pays
+from flowmake.engine.errand import LOOK, PATIENCE, environment
 from flowmake.engine.executors.local import LocalExecutor
 from flowmake.engine.executors.pool import PoolExecutor
 from flowmake.engine.mailbox import Mailbox
-from flowmake.engine.measuring import file_time, measure
+from flowmake.engine.measuring import measure
 from flowmake.engine.outputs import remove
 from flowmake.world.cpus import available_cpus
-from flowmake.world.statcache import FINE_NS, tick_left
+from flowmake.world.ticks import FINE_NS, file_time, tick_left
 
-GIVEN_HERE = ("SLURM", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TMPDIR")
-"""Variables that the engine sets for what it starts here, by how they begin; all others come with the work."""
-
-LOOK = 0.2
-"""Seconds between two looks whether an attempt is to be stopped."""
 COARSE = 0.01
 """Seconds that the clock which stamps files may be behind: it moves by ticks of the kernel."""
 NEXT = 0.02
 """Seconds between two looks whether there is something new to do."""
-PATIENCE = 10.0
-"""Seconds for which an end is told again when that fails."""
 IDLE = 600.0
 """Seconds after which nobody seems to have anything to do any more."""
 
@@ -201,11 +195,6 @@ def _tick_of(full: str, now: int) -> float:
         return tick_left(os.stat(full), now)
     except OSError:
         return 0.0
-
-
-def environment(wanted: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a command: as the coordinator says, but for what the engine has set here."""
-    return {**wanted, **{name: value for name, value in os.environ.items() if name.startswith(GIVEN_HERE)}}
 
 
 def remove_outputs(work: Work) -> None:

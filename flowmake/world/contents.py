@@ -1,8 +1,13 @@
-"""Whether a small file still holds what it held, for who cannot go by its times. Unaware of caches and snapshots."""
+"""The digest of bytes, and whether a small file still has it. Unaware of caches and snapshots."""
 
 from __future__ import annotations
 
 from xxhash import xxh3_128_hexdigest
+
+
+def hash_bytes(data: bytes, executable: bool = False) -> str:
+    """The digest of a regular file holding `data`."""
+    return xxh3_128_hexdigest(data) + ("+x" if executable else "")
 
 
 def has_digest(path: bytes, digest: str) -> bool:

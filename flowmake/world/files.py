@@ -28,7 +28,8 @@ from flowmake.world.hashing import (
 )
 from flowmake.world.looked import Looked
 from flowmake.world.memory import Memory
-from flowmake.world.statcache import FINE_NS, StatCache, changed_ns, figures, granularity_ns, is_racy, tick_left
+from flowmake.world.statcache import StatCache, figures, is_racy
+from flowmake.world.ticks import FINE_NS, changed_ns, granularity_ns, tick_left
 from flowmake.world.trees import TreeHasher
 
 SMALL = 1 << 20

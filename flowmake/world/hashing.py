@@ -56,11 +56,6 @@ class Hashed(NamedTuple):
     stable: bool = True
 
 
-def hash_bytes(data: bytes, executable: bool = False) -> str:
-    """The digest of a regular file holding `data`."""
-    return xxh3_128_hexdigest(data) + ("+x" if executable else "")
-
-
 def hash_link(path: str) -> str:
     """The digest of a symlink by its text; `ABSENT` if there is no symlink."""
     try:

@@ -6,7 +6,8 @@ import os
 from time import time_ns
 
 from flowmake.core.ports import ABSENT
-from flowmake.world.statcache import Figures, StatCache, changed_ns, figures, granularity_ns
+from flowmake.world.statcache import Figures, StatCache, figures
+from flowmake.world.ticks import changed_ns, granularity_ns
 
 MOST_READ = 50
 """Files, and with at most `MOST_BYTES` in all, that are compared by content sooner than the clock's tick is over."""

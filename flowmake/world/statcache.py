@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 
 from flowmake.world.hashing import Hashed
+from flowmake.world.ticks import changed_ns, granularity_of
 
 Row = tuple[int, int, int, int, int, int, str]
 """size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest. `hashed_at_ns` is 0 where it is not to be trusted."""
@@ -21,43 +22,16 @@ LARGEST = (1 << 63) - 1
 Figures = tuple[int, int, int, int, int]
 """size, mtime_ns, ctime_ns, inode, mode: whatever happens to a file shows in one of them."""
 
-FINE_NS = 20_000_000
-"""No kernel in use stamps times more coarsely than its tick of 10 ms; twice that, to be safe."""
-
-COARSE_NS = 2_000_000_000
-"""File systems that keep whole seconds, or every second one (FAT)."""
-
 
 def figures(status: os.stat_result) -> Figures:
     """The state of a file, to be compared with another time's."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_mode
 
 
-def granularity_ns(status: os.stat_result) -> int:
-    """How long after a change of this file another one could leave the same times."""
-    return _granularity_ns(status.st_mtime_ns)
-
-
-def _granularity_ns(mtime_ns: int) -> int:
-    return FINE_NS if mtime_ns % 1_000_000_000 else COARSE_NS
-
-
-def changed_ns(status: os.stat_result) -> int:
-    """When the file last changed, as far as its stat tells, in epoch nanoseconds."""
-    return max(status.st_mtime_ns, status.st_ctime_ns)
-
-
 def is_racy(state: Figures, hashed_at_ns: int) -> bool:
     """Whether a change after hashing could have gone unseen."""
     _, mtime_ns, ctime_ns, _, _ = state
-    return max(mtime_ns, ctime_ns) >= hashed_at_ns - _granularity_ns(mtime_ns)
-
-
-def tick_left(status: os.stat_result, now_ns: int) -> float:
-    """Seconds until another change of the file would show, 0 where it is over or would take too long to wait for."""
-    left = changed_ns(status) + FINE_NS + 1 - now_ns
-    fine = granularity_ns(status) == FINE_NS
-    return left / 1e9 if fine and 0 < left <= 2 * FINE_NS else 0.0
+    return max(mtime_ns, ctime_ns) >= hashed_at_ns - granularity_of(mtime_ns)
 
 
 class StatCache:

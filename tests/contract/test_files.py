@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from flowmake.core.ports import ABSENT, Files
+from flowmake.world.contents import hash_bytes
 from flowmake.world.files import DiskFiles
-from flowmake.world.hashing import hash_bytes
 from tests.fakes import FakeFiles
 
 

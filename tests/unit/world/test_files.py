@@ -9,8 +9,9 @@ import pytest
 
 from flowmake.core.errors import StateError
 from flowmake.core.ports import ABSENT
+from flowmake.world.contents import hash_bytes
 from flowmake.world.files import SMALL, DiskFiles
-from flowmake.world.hashing import Hashed, hash_bytes
+from flowmake.world.hashing import Hashed
 from flowmake.world.statcache import StatCache
 from flowmake.world.store import SqliteStore
 from flowmake.world.trees import hash_tree

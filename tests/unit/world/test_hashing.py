@@ -13,7 +13,8 @@ from xxhash import xxh3_128_hexdigest
 from flowmake.core.errors import StateError
 from flowmake.core.ports import ABSENT
 from flowmake.world import hashing
-from flowmake.world.hashing import CHUNK, hash_bytes, hash_entry, hash_file, hash_many
+from flowmake.world.contents import hash_bytes
+from flowmake.world.hashing import CHUNK, hash_entry, hash_file, hash_many
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from flowmake.world.contents import hash_bytes
 from flowmake.world.files import DiskFiles
-from flowmake.world.hashing import Hashed, hash_bytes
+from flowmake.world.hashing import Hashed
 from flowmake.world.looked import MOST_BYTES, MOST_READ, Looked
-from flowmake.world.statcache import COARSE_NS, FINE_NS, StatCache, figures
+from flowmake.world.statcache import StatCache, figures
+from flowmake.world.ticks import COARSE_NS, FINE_NS
 
 
 @pytest.fixture

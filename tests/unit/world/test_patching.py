@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowmake.world import snapshot
-from flowmake.world.hashing import hash_bytes
+from flowmake.world.contents import hash_bytes
 from flowmake.world.patching import Patch
 from flowmake.world.snapshot import Found
-from flowmake.world.statcache import COARSE_NS, Figures, figures
+from flowmake.world.statcache import Figures, figures
+from flowmake.world.ticks import COARSE_NS
 
 KEY = b"key"
 NAMES = [f"{folder}{name}".encode() for folder in ("", "many/", "few/") for name in "abcdef"]

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from flowmake.world import database, snapshot
-from flowmake.world.hashing import hash_bytes
+from flowmake.world.contents import hash_bytes
 from flowmake.world.statcache import figures
 from tests.answers import answer_of
 

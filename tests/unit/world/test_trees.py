@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from flowmake.core.ports import ABSENT
-from flowmake.world.hashing import hash_bytes, hash_file
+from flowmake.world.contents import hash_bytes
+from flowmake.world.hashing import hash_file
 from flowmake.world.trees import TreeHasher, hash_tree, tree_digest
 
 
