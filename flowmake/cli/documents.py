@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 Time = Annotated[str, Meta(description="UTC, RFC 3339, ending in `Z`.", extra_json_schema={"format": "date-time"})]
 Seconds = Annotated[float, Meta(description="Seconds of wall time.")]
 Digest = Annotated[str, Meta(description="Digest of the content; empty: nothing is there.")]
-State = Literal["fresh", "stale", "waiting", "running", "failed"]
+State = Literal["fresh", "stale", "waiting", "queued", "running", "failed"]
 Status = Literal["", "running", "succeeded", "failed", "timed_out", "interrupted", "skipped", "fresh", "restored"]
 
 
@@ -144,6 +144,7 @@ class TaskShown(Struct):
     downstream: list[str]
     settings: Annotated[dict[str, Any], Meta(description="Its other fields, where they differ from the defaults.")]
     status: TaskStatus
+    host: Annotated[str, Meta(description="The machine that an executor elsewhere ran it on last.")]
     declared: Annotated[str, Meta(description="Where it is declared, as FILE:LINE:COLUMN.")]
 
 
@@ -195,6 +196,7 @@ class TaskInRun(Struct):
     signal: int | None
     log: Annotated[str, Meta(description="Path of its log, empty if there is none.")]
     reasons: list[Reason]
+    host: Annotated[str, Meta(description="The machine that an executor elsewhere ran it on.")]
 
 
 class PastRun(Struct):

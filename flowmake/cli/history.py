@@ -56,7 +56,7 @@ def _print_runs(runs: list[PastRun]) -> None:
 
 def _print_tasks(run: PastRun) -> None:
     from flowmake.cli.states import brief_time, local_time
-    from flowmake.core.text import duration
+    from flowmake.core.text import duration, safe_line
     from flowmake.views.table import STATUS_STYLES, Column, print_table
 
     columns = [
@@ -71,6 +71,10 @@ def _print_tasks(run: PastRun) -> None:
         [task.task, task.status, local_time(task.started), duration(task.seconds), str(task.attempt), _exit(task)]
         for task in run.tasks
     ]
+    if any(task.host not in ("", run.host) for task in run.tasks):
+        columns.append(Column("host", spare=4))
+        for row, task in zip(rows, run.tasks, strict=True):
+            row.append(safe_line(task.host or run.host))
     print_table(columns, rows, sys.stdout)
 
 

@@ -27,6 +27,7 @@ class Log(Struct, frozen=True):
     task: str
     run: str
     path: str
+    host: str = ""
 
 
 @click.command(
@@ -67,15 +68,12 @@ def _find(project: Project, store: Store, task: str | None, run: str | None) -> 
         names = [record.task for record in store.tasks_of(chosen)]
         names += [name for name, last in store.attempts().items() if last.run == chosen and last.status == "running"]
         found = {name: chosen for name in names if task is None or _is_of(name, task)}
+    records = {(record.run, record.task): record for run in set(found.values()) for record in store.tasks_of(run)}
     for name, chosen in found.items():
-        path = project.state.log(chosen, name)
-        if os.path.exists(path) or (os.path.isdir(os.path.dirname(path)) and _was_silent(store, name, chosen)):
-            yield Log(name, chosen, path)
-
-
-def _was_silent(store: Store, task: str, run: str) -> bool:
-    """Whether a task whose log is not there had one in a run."""
-    return any(record.task == task and record.log for record in store.tasks_of(run))
+        path, record = project.state.log(chosen, name), records.get((chosen, name))
+        was_silent = record is not None and bool(record.log) and os.path.isdir(os.path.dirname(path))
+        if was_silent or os.path.exists(path):
+            yield Log(name, chosen, path, record.host if record is not None else "")
 
 
 def _is_of(name: str, task: str) -> bool:
@@ -84,9 +82,12 @@ def _is_of(name: str, task: str) -> bool:
 
 def _print(project: Project, logs: list[Log]) -> None:
     """One log as it is; several with a heading each."""
+    from flowmake.core.text import safe_line
+
     for index, log in enumerate(logs):
         if len(logs) > 1:
-            sys.stdout.write(f"{chr(10) if index else ''}==> {log.task} <==\n")
+            on = f" on {safe_line(log.host)}" if log.host not in ("", os.uname().nodename) else ""
+            sys.stdout.write(f"{chr(10) if index else ''}==> {log.task}{on} <==\n")
         sys.stdout.flush()
         with _open(project, log) as printer:
             printer.finish()

@@ -107,4 +107,5 @@ def _in_run(task: TaskRecord) -> TaskInRun:
         signal=task.signal,
         log=task.log,
         reasons=reason_documents(task.reasons),
+        host=task.host,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from flowmake.core.model import Retry
 from flowmake.core.secrets import MASK
 
 if TYPE_CHECKING:
+    from flowmake.build import Project
     from flowmake.cli.documents import FileState, TaskShown
     from flowmake.core.graph import Graph
     from flowmake.core.model import Declaration, Task
@@ -43,7 +46,9 @@ def command(ctx: click.Context, target: str, as_json: bool) -> int:
     names = names or dict.fromkeys(plan.targets)
     running = project.is_running()
     where, secrets = _Where(ctx), project.secrets()
-    tasks = [secrets.masked(_shown(plan.judgements[name], plan, where, running=running)) for name in names]
+    hosts = _hosts(project, [plan.judgements[name] for name in names])
+    shown = [_shown(plan.judgements[name], plan, where, hosts.get(name, ""), running=running) for name in names]
+    tasks = [secrets.masked(task) for task in shown]
     if as_json:
         documents.write(documents.ShowDocument(tasks=tasks))
     else:
@@ -67,7 +72,15 @@ class _Where:
         return f"{place.file}:{position.line}:{position.column}"
 
 
-def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) -> TaskShown:
+def _hosts(project: Project, judgements: Sequence[Judgement]) -> dict[str, str]:
+    """Where those tasks ran last that ran elsewhere."""
+    last = {judgement.task.name: judgement.attempt.run for judgement in judgements if judgement.attempt is not None}
+    with closing(project.store) as store:
+        records = [record for run in dict.fromkeys(last.values()) for record in store.tasks_of(run)]
+    return {record.task: record.host for record in records if record.host and last.get(record.task) == record.run}
+
+
+def _shown(judgement: Judgement, plan: Plan, where: _Where, host: str, *, running: bool) -> TaskShown:
     from flowmake.cli import states
     from flowmake.cli.documents import TaskShown
 
@@ -86,6 +99,7 @@ def _shown(judgement: Judgement, plan: Plan, where: _Where, *, running: bool) ->
         downstream=_downstream(task, graph),
         settings=_settings(declared, graph.flow.secrets),
         status=states.status_of(judgement, running=running),
+        host=host,
         declared=where(declared.place),
     )
 
@@ -158,7 +172,7 @@ def _file(file: FileState) -> str:
 
 def _state(task: TaskShown) -> str:
     from flowmake.cli.states import local_time
-    from flowmake.core.text import duration
+    from flowmake.core.text import duration, safe_line
     from flowmake.core.wording import reason_sentence, waiting_sentence
 
     status = task.status
@@ -166,6 +180,7 @@ def _state(task: TaskShown) -> str:
     why += [waiting_sentence(status.waiting_on)] if status.waiting_on else []
     last = f"; last run {local_time(status.last_run)}, {status.last_status}" if status.last_status else ""
     took = f" after {duration(status.seconds)}" if status.seconds is not None else ""
+    took += f" on {safe_line(task.host)}" if task.host not in ("", os.uname().nodename) else ""
     return status.state + (f": {'; '.join(why)}" if why else "") + last + took
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flowmake.core.graph import Graph
     from flowmake.core.plan import Judgement, Plan
 
-STATES: tuple[State, ...] = ("failed", "running", "stale", "waiting", "fresh")
+STATES: tuple[State, ...] = ("failed", "running", "queued", "stale", "waiting", "fresh")
 
 
 def not_known_yet(plan: Plan) -> list[str]:

@@ -88,7 +88,7 @@ def _row(task: TaskStatus, judgement: Judgement) -> list[str]:
     from flowmake.core.text import duration
     from flowmake.views.reasons import verdict_lines
 
-    settled = isinstance(judgement.verdict, Fresh) or task.state == "running"
+    settled = isinstance(judgement.verdict, Fresh) or task.state in ("running", "queued")
     lines = [] if settled else verdict_lines(judgement.verdict)
     why = lines[0] + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else "") if lines else ""
     return [

@@ -73,6 +73,7 @@ class TaskPages:
             before=before[-1] if before else None,
             attempt=ended.get("attempt", 0),
             ended=_how(ended),
+            host=safe_line(host) if (host := ended.get("host", "")) != account.run.host else "",
             allowed=ended.get("allowed", False),
             cut_off=ended.get("cut_off", False),
             critical=name in self._critical,
@@ -96,7 +97,10 @@ class TaskPages:
         if name in account.ended:
             return account.ended[name]
         if (record := account.records.get(name)) is not None:
-            return {field: getattr(record, field) for field in ("status", "attempt", "seconds", "exit_code", "signal")}
+            return {
+                field: getattr(record, field)
+                for field in ("status", "attempt", "seconds", "exit_code", "signal", "host")
+            }
         if (started := account.started.get(name)) is not None:
             last = self._last[name]
             return {"status": last.status, "attempt": started["attempt"], "seconds": last.seconds}

@@ -46,6 +46,14 @@ class TaskJudged(Event, frozen=True, kw_only=True):
     """Seconds its last success took, where known."""
 
 
+class TaskQueued(Event, frozen=True, kw_only=True):
+    """An attempt (numbered from 1) waits for its turn with an executor elsewhere; `task_started` follows."""
+
+    task: str
+    attempt: int
+    executor: str
+
+
 class TaskStarted(Event, frozen=True, kw_only=True):
     """An attempt (numbered from 1) began; `command` is what runs, shortened by nobody."""
 
@@ -92,6 +100,8 @@ class TaskFinished(Event, frozen=True, kw_only=True):
     allowed: bool = False
     """It failed, and `allow_failure` says that is all right."""
     cut_off: bool = False
+    host: str = ""
+    """The machine that an executor elsewhere ran it on."""
 
 
 class Notice(Event, frozen=True, kw_only=True):

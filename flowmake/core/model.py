@@ -307,3 +307,5 @@ class TaskRecord(Struct, frozen=True):
     signal: int | None = None
     log: str = ""
     reasons: tuple[dict[str, Any], ...] = ()
+    host: str = ""
+    """The machine that an executor elsewhere ran it on."""

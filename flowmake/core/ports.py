@@ -189,13 +189,15 @@ class Traits(Struct, frozen=True):
     `remote`: attempts run where this process, its terminal and its job slots are not; their outputs are fenced and
     measured where they are made. `capacity`: how many attempts it takes at once, queued ones included, instead of
     the local limit. `grants`: the resources it counts itself. `latency`: seconds within which what was written
-    there must be seen here.
+    there must be seen here. `queues`: between `start` and the start of the command may lie hours, and `begun` tells
+    when those are over.
     """
 
     remote: bool = False
     capacity: int = 0
     grants: frozenset[str] = frozenset()
     latency: float = 0.0
+    queues: bool = False
 
 
 class Leftover(Struct, frozen=True):
@@ -229,6 +231,12 @@ class Executor(Protocol):
     def poll(self) -> list[Ended]:
         """Attempts that ended since the last call."""
         ...
+
+    def begun(self) -> Sequence[str]:
+        """Tasks of which it became known since the last call that their commands have begun, and not yet that they
+        ended. Only an executor whose traits say that it `queues` needs to tell.
+        """
+        return ()
 
     def notices(self) -> Sequence[str]:
         """What a person should know since the last call: sentences about the engine, not about the end of a task.
@@ -275,9 +283,9 @@ class RemoteOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = 30.0
 
-    def traits(self, grants: Iterable[str]) -> Traits:
+    def traits(self, grants: Iterable[str], *, queues: bool = False) -> Traits:
         """Those of a remote executor with these options."""
-        return Traits(True, self.capacity, frozenset(grants), seconds(self.latency_wait))
+        return Traits(True, self.capacity, frozenset(grants), seconds(self.latency_wait), queues)
 
 
 class Site(Struct, frozen=True):

@@ -13,7 +13,7 @@ from flowmake.core import fingerprint
 from flowmake.core.depfile import parse_depfile
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.evidence import Evidence
-from flowmake.core.model import Attempt, Retry, Task, Trace
+from flowmake.core.model import Retry, Task, Trace
 from flowmake.core.patterns import normalise
 from flowmake.core.placement import LOCAL, executor_of, local_executor_of
 from flowmake.core.ports import ABSENT, Ended, Traits, Work
@@ -68,9 +68,9 @@ class Attempts:
         log = "" if on_terminal else session.log_of(task.name)
         running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
         running.fence, running.lost_before = fence, self._lost[task.name]
-        foreign: tuple[str, ...] = ()
+        running.begun = not traits.queues
         try:
-            foreign = self._prepare_outputs(running)
+            running.foreign = self._prepare_outputs(running)
             if (path := self._depfile(running)) and not fence.resumed:
                 outputs.remove_depfile(path)
             running.work = self._work(running, cpu)
@@ -78,8 +78,15 @@ class Attempts:
             running.launch_error = f"cannot prepare the outputs: {error.strerror}: {error.filename}"
         except FlowmakeError as error:
             running.launch_error = error.message
-        session.store.begin_task(Attempt(task.name, "running", session.run, running.started, foreign=foreign))
+        self.books.mark(running)
         return running
+
+    def begin(self, running: Running) -> None:
+        """The command of what was queued has begun, just now as far as anybody knows."""
+        if not running.begun:
+            running.begun, running.started = True, self._session.clock.now()
+            self.books.mark(running)
+            self.books.started(running, 0)
 
     def _fence(self, executor: str, task: Task, facts: Facts) -> Fence:
         assert facts.recipe is not None
@@ -150,7 +157,7 @@ class Attempts:
         if running.work is None:
             return False
         if running.fence.resumed:
-            self.books.started(running, 0)
+            self._announce(running, 0)
             running.executor.resume(running.work)
         elif running.work.console:
             # Whoever draws on the terminal must have stepped aside before the command writes to it.
@@ -158,8 +165,14 @@ class Attempts:
             running.executor.start(running.work)
         else:
             self._session.logs.begin(running.log)
-            self.books.started(running, running.executor.start(running.work))
+            self._announce(running, running.executor.start(running.work))
         return True
+
+    def _announce(self, running: Running, pid: int) -> None:
+        if running.begun:
+            self.books.started(running, pid)
+        else:
+            self.books.queued(running, self.place(running.task)[0])
 
     # -- ending ------------------------------------------------------------------------------------------------
 
@@ -168,8 +181,7 @@ class Attempts:
         running.ended = self._session.clock.now()
         self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name)
         running.timed_out |= ended.timed_out
-        if running.fence.name and ended.seconds:
-            running.started = running.ended - ended.seconds  # what it waited in a queue is none of its own time
+        self._settle_start(running, ended)
         message = running.launch_error or ended.error or self._failure(running, ended)
         trace: Trace | None = None
         if not message:
@@ -178,6 +190,15 @@ class Attempts:
             return self._succeeded(running, ended, trace)
         self._evidence.changed([*self._evidence.output_paths(running.task), *running.outputs.made()])
         return self._failed(running, ended, message)
+
+    def _settle_start(self, running: Running, ended: Ended) -> None:
+        """What an attempt waited in a queue is none of its own time."""
+        if not running.fence.name or (running.begun and not ended.seconds):
+            return
+        running.started = running.ended - ended.seconds
+        if not running.begun and ended.seconds:
+            running.begun = True
+            self.books.started(running, 0)
 
     def _failure(self, running: Running, ended: Ended) -> str:
         if running.timed_out:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Literal
 
-from flowmake.core.events import Notice, TaskFinished, TaskRetrying, TaskStarted
+from flowmake.core.events import Notice, TaskFinished, TaskQueued, TaskRetrying, TaskStarted
 from flowmake.core.evidence import Evidence
 from flowmake.core.model import Attempt, Task, TaskRecord, Trace
 from flowmake.core.ports import Ended
@@ -42,6 +42,27 @@ class Books:
         # What an attempt left that nobody has ended yet is still to be removed before the next one.
         attempt = Attempt(name, "failed", session.run, now) if last is None or last.status != "running" else last
         session.store.end_task(attempt, TaskRecord(session.run, name, "failed", 0, now, 0.0), None)
+
+    def mark(self, running: Running) -> None:
+        """It is under way, for whoever looks while it is, and in case that nobody writes down its end.
+
+        What is out and has not begun has no time of its start.
+        """
+        started = running.started if running.begun else 0.0
+        attempt = Attempt(running.task.name, "running", self._session.run, started, foreign=running.foreign)
+        self._session.store.begin_task(attempt)
+
+    def queued(self, running: Running, executor: str) -> None:
+        """An attempt waits for its turn elsewhere."""
+        self._session.emit(
+            TaskQueued(
+                time=running.started,
+                run=self._session.run,
+                task=running.task.name,
+                attempt=running.number,
+                executor=executor,
+            )
+        )
 
     def started(self, running: Running, pid: int) -> None:
         """An attempt began, as the process `pid` (0: elsewhere, or not known)."""
@@ -106,6 +127,7 @@ class Books:
                 tail=tuple(_read_tail(running.log)) if message else (),
                 allowed=running.task.declared.allow_failure,
                 cut_off=cut_off,
+                host=ended.host,
             )
         )
 
@@ -124,6 +146,7 @@ class Books:
             signal=ended.signal,
             log=running.log,
             reasons=tuple(session.secrets.deep(reason.as_dict()) for reason in running.verdict.reasons),
+            host=ended.host,
         )
         session.store.end_task(attempt, record, trace)
 

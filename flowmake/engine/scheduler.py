@@ -139,6 +139,9 @@ class Scheduler:
                 running, claim = self._running.pop(ended.task)
                 self._give_back(claim)
                 ends.append((running, claim, ended))
+            for task in executor.begun():
+                if task in self._running:  # and its end is not held back by outputs that are yet to arrive
+                    self._attempts.begin(self._running[task][0])
             for text in executor.notices():
                 said = f"executor `{name}`: {text}"
                 self._session.emit(Notice(time=self._now(), run=self._session.run, text=said, level="warning"))

@@ -66,5 +66,8 @@ class Running(Struct):
     timed_out: bool = False
     stopped: bool = False
     launch_error: str = ""
+    foreign: tuple[str, ...] = ()
+    begun: bool = True
+    """Has the command begun? Only what queues elsewhere has not when it is launched."""
     fence: Fence = NO_FENCE
     lost_before: int = 0

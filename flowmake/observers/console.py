@@ -190,6 +190,7 @@ class Console:
             ("━" * full, "red" if progress.failed else "green"),
             (("─" if self._unicode else ".") * (_BAR - full) + "  ", "dim"),
             (f"{progress.done}/{progress.total}", ""),
+            (f"  {len(progress.queued)} queued" if progress.queued else "", "dim"),
             (f"  {progress.failed} failed" if progress.failed else "", "bold red"),
             (f"  {duration(progress.elapsed(now))}", ""),
             (f", about {duration(left)} left" if left else "", "dim"),

@@ -12,6 +12,7 @@ from flowmake.core.events import (
     RunStarted,
     TaskFinished,
     TaskJudged,
+    TaskQueued,
     TaskRetrying,
     TasksFound,
     TaskStarted,
@@ -54,6 +55,7 @@ class Plain:
         self._has_begun = False
         self._running: dict[str, float] = {}
         self._delayed: dict[str, None] = {}
+        self._queued: dict[str, None] = {}
         self._clock = clock
         self._last_line = clock()
 
@@ -68,6 +70,8 @@ class Plain:
                     self._chat(self._counter() + f"{safe_line(event.by)} brought {counted(event.count, 'more task')}")
             case TaskJudged():
                 self._judged(event)
+            case TaskQueued() if not self._quiet:
+                self._was_queued(event)
             case TaskStarted() if not self._quiet:
                 self._started(event)
             case TaskRetrying():
@@ -79,7 +83,7 @@ class Plain:
 
     def on_tick(self, now: float) -> None:
         """Say that the run is alive when nothing was said for a minute."""
-        if now - self._last_line >= HEARTBEAT and (self._running or self._delayed):
+        if now - self._last_line >= HEARTBEAT and (self._running or self._queued or self._delayed):
             self._chat(self._heartbeat(now))
             self._last_line = now
 
@@ -103,10 +107,18 @@ class Plain:
             name = safe_line(event.task)
             self._chat(*(f"{name}: stale: {reason_sentence(reason)}" for reason in event.reasons))
 
+    def _was_queued(self, event: TaskQueued) -> None:
+        self._has_begun = True
+        self._queued[event.task] = None
+        self._delayed.pop(event.task, None)
+        again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+        self._chat(f"{self._counter()}{safe_line(event.task)} queued on {safe_line(event.executor)}{again}")
+
     def _started(self, event: TaskStarted) -> None:
         self._has_begun = True
         self._running[event.task] = self._clock()
         self._delayed.pop(event.task, None)
+        self._queued.pop(event.task, None)
         again = f", attempt {event.attempt}" if event.attempt > 1 else ""
         what = f": {safe_line(event.description)}" if event.description else ""
         lines = [f"{self._counter()}{safe_line(event.task)} started{again}{what}"]
@@ -116,6 +128,7 @@ class Plain:
 
     def _retrying(self, event: TaskRetrying) -> None:
         self._running.pop(event.task, None)
+        self._queued.pop(event.task, None)
         self._delayed[event.task] = None
         again = f"attempt {event.attempt} {how_it_ended(event)}, again in {duration(event.delay)}"
         self._chat(f"{self._counter()}{safe_line(event.task)} ↻ {again}")
@@ -123,6 +136,7 @@ class Plain:
     def _finished(self, event: TaskFinished) -> None:
         self._running.pop(event.task, None)
         self._delayed.pop(event.task, None)
+        self._queued.pop(event.task, None)
         self._done += 1
         if self._quiet and event.status in _SAID_IN_CHAT:
             return
@@ -159,7 +173,12 @@ class Plain:
     def _heartbeat(self, now: float) -> str:
         longest = sorted(self._running.items(), key=lambda item: item[1])
         running = [f"{safe_line(name)} {duration(now - start)}" for name, start in longest]
-        parts = [_few("running", running), _few("to be repeated", [safe_line(name) for name in self._delayed])]
+        queued = [safe_line(name) for name in self._queued]
+        parts = [
+            _few("running", running),
+            _few("queued", queued),
+            _few("to be repeated", [safe_line(name) for name in self._delayed]),
+        ]
         return self._counter() + "; ".join(part for part in parts if part)
 
 

@@ -7,7 +7,16 @@ from time import monotonic
 
 from msgspec import Struct
 
-from flowmake.core.events import Event, RunStarted, TaskFinished, TaskJudged, TaskRetrying, TasksFound, TaskStarted
+from flowmake.core.events import (
+    Event,
+    RunStarted,
+    TaskFinished,
+    TaskJudged,
+    TaskQueued,
+    TaskRetrying,
+    TasksFound,
+    TaskStarted,
+)
 from flowmake.observers.wording import RAN
 
 
@@ -29,6 +38,7 @@ class Progress:
         self.failed = 0
         self.jobs = 1
         self.running: dict[str, Running] = {}
+        self.queued: set[str] = set()
         self._recorded = durations or {}
         self._mean = sum(self._recorded.values()) / len(self._recorded) if self._recorded else None
         self._clock = clock
@@ -49,11 +59,15 @@ class Progress:
                 self.total += event.count
             case TaskJudged():
                 self._judged(event)
+            case TaskQueued():
+                self.queued.add(event.task)
             case TaskStarted():
                 self._drop(event.task)
+                self.queued.discard(event.task)
                 estimate = self._estimate(event.task, event.estimate)
                 self.running[event.task] = Running(event.task, self._clock(), estimate, event.attempt)
             case TaskRetrying():
+                self.queued.discard(event.task)
                 if task := self.running.pop(event.task, None):
                     self._put_ahead(event.task, task.estimate)
             case TaskFinished():
@@ -85,6 +99,7 @@ class Progress:
     def _finished(self, event: TaskFinished) -> None:
         self._drop(event.task)
         self.running.pop(event.task, None)
+        self.queued.discard(event.task)
         self.done += 1
         self.total = max(self.total, self.done)
         if event.status in RAN:

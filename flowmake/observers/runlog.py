@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable
 from typing import IO
 
-from flowmake.core.events import Event, TaskStarted
+from flowmake.core.events import Event, TaskQueued, TaskStarted
 from flowmake.observers.jsonl import Jsonl
 
 
 class RunLog:
-    """Holds events back until the first task starts, then writes them to `path`, whose folder is made, at each tick."""
+    """Holds events back until the first task starts or queues, then writes them to `path` at each tick.
+
+    The folder of `path` is made.
+    """
 
     def __init__(self, path: str, report: Callable[[str], None]) -> None:
         self._path = path
@@ -26,7 +29,7 @@ class RunLog:
             self._lines.on_event(event)
         elif not self._failed:
             self._held.append(event)
-            if isinstance(event, TaskStarted):
+            if isinstance(event, TaskStarted | TaskQueued):
                 self._open()
 
     def on_tick(self, now: float) -> None:

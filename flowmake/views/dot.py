@@ -24,6 +24,7 @@ _STYLES: dict[Status, dict[str, str]] = {
     "stale": {"style": "filled,rounded", "fillcolor": "#fde9b8", "color": "#8a5a00", "peripheries": "2"},
     "waiting": {"style": "filled,rounded,dashed", "fillcolor": "#f1f3f5", "color": "#5f6b76"},
     "running": {"style": "filled,rounded,bold", "fillcolor": "#cfe2ff", "color": "#0b4fb3", "penwidth": "3"},
+    "queued": {"style": "filled,rounded,dashed", "fillcolor": "#cfe2ff", "color": "#0b4fb3"},
     "failed": {"style": "filled", "fillcolor": "#f3b4ae", "color": "#8f1d14", "shape": "octagon", "penwidth": "2"},
     "unknown": {"style": "filled,rounded", "fillcolor": "#ffffff", "color": "#444444"},
 }

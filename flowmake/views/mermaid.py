@@ -18,6 +18,7 @@ _CLASSES: dict[Status, str] = {
     "stale": "fill:#fde9b8,stroke:#8a5a00,stroke-width:3px,color:#111",
     "waiting": "fill:#f1f3f5,stroke:#5f6b76,stroke-dasharray:4 3,color:#111",
     "running": "fill:#cfe2ff,stroke:#0b4fb3,stroke-width:4px,color:#111",
+    "queued": "fill:#cfe2ff,stroke:#0b4fb3,stroke-dasharray:4 3,color:#111",
     "failed": "fill:#f3b4ae,stroke:#8f1d14,stroke-width:3px,stroke-dasharray:1 2,color:#111",
 }
 

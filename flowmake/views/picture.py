@@ -9,16 +9,17 @@ from msgspec import Struct, field
 from flowmake.core.model import Task
 from flowmake.core.text import counted
 
-Status = Literal["failed", "running", "stale", "waiting", "fresh", "unknown"]
+Status = Literal["failed", "running", "queued", "stale", "waiting", "fresh", "unknown"]
 NodeKind = Literal["task", "group", "foreach", "file"]
 EdgeKind = Literal["needs", "order"]
 
-STATUSES: tuple[Status, ...] = ("failed", "running", "stale", "waiting", "fresh", "unknown")
+STATUSES: tuple[Status, ...] = ("failed", "running", "queued", "stale", "waiting", "fresh", "unknown")
 """The most notable first: what a collapsed node is shown as."""
 
 SIGNS: dict[Status, str] = {
     "failed": "\u00d7",
     "running": "►",
+    "queued": "▻",
     "stale": "●",
     "waiting": "○",
     "fresh": "",

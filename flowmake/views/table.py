@@ -44,6 +44,7 @@ STATUS_STYLES = {
     "waiting": "dim",
     "skipped": "dim",
     "running": "bold blue",
+    "queued": "blue",
     "interrupted": "bold magenta",
     "failed": "bold red",
     "timed_out": "bold red",

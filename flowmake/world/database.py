@@ -27,7 +27,7 @@ MIGRATIONS: dict[int, str] = {
             exit_code INTEGER, jobs INTEGER, counts TEXT, more TEXT, size INTEGER);
         CREATE TABLE records (
             number INTEGER PRIMARY KEY, run TEXT, task BLOB, status TEXT, attempt INTEGER, started REAL, seconds REAL,
-            exit_code INTEGER, signal INTEGER, log BLOB, reasons TEXT);
+            exit_code INTEGER, signal INTEGER, log BLOB, reasons TEXT, host TEXT);
         CREATE INDEX records_by_run ON records (run);
         CREATE INDEX records_by_task ON records (task);
         CREATE TABLE files (

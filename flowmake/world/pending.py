@@ -17,8 +17,8 @@ _PUT_RUN = """
     ON CONFLICT (id) DO UPDATE SET started=excluded.started, finished=excluded.finished, status=excluded.status,
     exit_code=excluded.exit_code, jobs=excluded.jobs, counts=excluded.counts, more=excluded.more, size=excluded.size"""
 _PUT_RECORD = """
-    INSERT INTO records (run, task, status, attempt, started, seconds, exit_code, signal, log, reasons)
-    VALUES (?,?,?,?,?,?,?,?,?,?)"""
+    INSERT INTO records (run, task, status, attempt, started, seconds, exit_code, signal, log, reasons, host)
+    VALUES (?,?,?,?,?,?,?,?,?,?,?)"""
 _PUT_MADE = """
     INSERT INTO made (path, digest) VALUES (?,?)
     ON CONFLICT (path) DO UPDATE SET digest=excluded.digest WHERE digest != excluded.digest"""
@@ -26,7 +26,7 @@ _PUT_MADE = """
 
 _COLUMNS: Mapping[str, Sequence[tuple[int, ...]]] = {
     "begin": [(8,)],
-    "end": [(8, 10), (8, 10, 10)],
+    "end": [(8, 11), (8, 11, 10)],
     "run": [(9,)],
     "accept": [(10,)],
     "forget": [(1,)],

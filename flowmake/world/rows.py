@@ -170,17 +170,19 @@ def record_values(record: TaskRecord) -> Values:
         record.signal,
         encode(record.log),
         json.dumps(record.reasons) if record.reasons else "",
+        record.host,
     )
 
 
 def to_record(values: Values) -> TaskRecord:
     """From the columns of `records`."""
-    run, task, status, attempt, started, seconds, exit_code, signal, log, reasons = values
+    run, task, status, attempt, started, seconds, exit_code, signal, log, reasons, host = values
     with _sound("a record of the history"):
         told = tuple(json.loads(reasons)) if reasons else ()
         _numbers(started, seconds, attempt)
-        _texts(run, status)
-        return TaskRecord(run, decode(task), status, attempt, started, seconds, exit_code, signal, decode(log), told)
+        _texts(run, status, host)
+        log = decode(log)
+        return TaskRecord(run, decode(task), status, attempt, started, seconds, exit_code, signal, log, told, host)
 
 
 class Lazy(MutableMapping[str, Item], Generic[Item]):

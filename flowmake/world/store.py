@@ -38,7 +38,7 @@ _TRACES = "SELECT task, recipe, env, inputs, outputs, finished, seconds, run, di
 _ATTEMPTS = "SELECT task, status, run, started, seconds, exit_code, signal, found_before FROM attempts"
 _FILES = "SELECT path, size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest FROM files"
 _RUNS = "SELECT id, started, finished, status, exit_code, jobs, counts, more, size FROM runs"
-_RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons FROM records"
+_RECORDS = "SELECT run, task, status, attempt, started, seconds, exit_code, signal, log, reasons, host FROM records"
 _STALE_RUNS = """
     SELECT id FROM (
         SELECT id, number, started, row_number() OVER latest AS place, sum(size) OVER latest AS size FROM runs

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,48 @@ def test_what_is_cheap_stays_here(project: Any, cluster: Cluster) -> None:
     assert project.run("run", "--executor", "slurm", env=cluster.env).code == 0
     assert project.read("sum") == "here\n"
     assert all(len(words) == 2 for words in written(project))
+
+
+def test_what_waits_in_the_queue_looks_queued(project: Any, cluster: Cluster) -> None:
+    """Until its command begins; only from then on is it timed."""
+    project.flowfile(f'[executors.slurm]\nkind = "slurm"\n{COUNT}')
+    state = ("status", "--json")
+    cluster.ask("scontrol", "update", "partitionname=main", "state=down")
+    with project.start("run", "--progress", "plain", "--events", "events", env=cluster.env) as process:
+        cluster.until(lambda: len(cluster.jobs(state="PENDING")) == 6, "the jobs to queue")
+        states = [task["state"] for task in json.loads(project.run(*state, env=cluster.env).stdout)["tasks"]]
+        released = datetime.now(UTC)
+        cluster.ask("scontrol", "update", "partitionname=main", "state=up")
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert states == ["queued"] * 6
+    lines = said.decode().splitlines()
+    assert [line for line in lines if "queued" in line] == [f"[0/6] t@{n} queued on slurm" for n in range(6)]
+    assert sum(" started" in line for line in lines) == 6
+    events = [json.loads(line) for line in project.read("events").splitlines()]
+    for n in range(6):
+        mine = [event for event in events if event.get("task") == f"t@{n}"]
+        assert [event["event"] for event in mine] == ["task_judged", "task_queued", "task_started", "task_finished"]
+        _, queued, started, finished = (datetime.fromisoformat(event["time"]) for event in mine)
+        assert queued < released <= started <= finished
+        assert released + timedelta(seconds=mine[-1]["seconds"]) <= finished
+    for record in json.loads(project.run("history", "last", "--json").stdout)["tasks"]:
+        assert datetime.fromisoformat(record["started"]) >= released
+
+
+def test_what_runs_long_is_seen_to_have_begun(project: Any, cluster: Cluster) -> None:
+    project.flowfile('[tasks.t]\nrun = "read line < gate"\nexecutor = "slurm"\n')
+    state = ("status", "--json")
+    with project.gate() as gate, project.start("run", env=cluster.env) as process:
+        cluster.until(
+            lambda: json.loads(project.run(*state, env=cluster.env).stdout)["tasks"][0]["state"] == "running",
+            "the task to look running",
+        )
+        gate.write(b"go\n")
+        _, said = process.communicate(timeout=30)
+    lines = said.decode().splitlines()
+    assert lines[:2] == ["[0/1] t queued on slurm", "[0/1] t started"]
+    assert lines[2].startswith("[1/1] t ✓")
 
 
 def test_a_log_is_followed_while_the_job_runs(project: Any, cluster: Cluster) -> None:

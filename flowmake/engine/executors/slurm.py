@@ -25,6 +25,8 @@ from flowmake.world.slurm import Fate, Slurm
 GRANTED = ("cpu", "mem", "gpu", "time")
 INTERVAL = 0.1
 """Seconds between two looks for results."""
+BEGUN_EVERY = 0.5
+"""Seconds between two looks for what has begun."""
 ALLOCATION = "allocation"
 
 
@@ -49,7 +51,7 @@ class SlurmExecutor(Executor):
             commands = ", ".join(f"`{name}`" for name in missing)
             raise UsageError(f"executor `{site.name}`: {commands} not found", "is this a machine that submits jobs?")
         self._options = options
-        self._traits = options.traits(GRANTED)
+        self._traits = options.traits(GRANTED, queues=True)
         self._commands = Slurm(site.environ, site.root)
         self._queue = Queue(self._commands)
         self._mailbox = Mailbox(site.folder)
@@ -65,7 +67,9 @@ class SlurmExecutor(Executor):
         self._left: dict[str, str] = {}
         """Fences of leftovers, with the keys of their jobs."""
         self._allocations = 0
-        self._looked = 0.0
+        self._looked = self._looked_for_begun = 0.0
+        self._queued: set[str] = set()
+        """Fences of which nobody knows that their commands have begun."""
 
     @property
     def traits(self) -> Traits:
@@ -93,6 +97,7 @@ class SlurmExecutor(Executor):
 
     def _enter(self, work: Work, key: str) -> None:
         self._entries[work.fence] = _Entry(work.task, key)
+        self._queued.add(work.fence)
         self._fences[work.task] = work.fence
         if key:
             self._jobs.setdefault(key, set()).add(work.fence)
@@ -159,6 +164,7 @@ class SlurmExecutor(Executor):
     def _end(self, fence: str, ended: Ended) -> None:
         """An attempt is over, whatever has become of its job."""
         entry = self._entries.pop(fence)
+        self._queued.discard(fence)
         del self._fences[entry.task]
         self._ended.append(ended)
         self._mailbox.forget(fence)
@@ -167,6 +173,15 @@ class SlurmExecutor(Executor):
         if not fences and entry.key != ALLOCATION:
             self._jobs.pop(entry.key, None)
             self._queue.forget(entry.key)
+
+    def begun(self) -> Sequence[str]:
+        now = time.monotonic()
+        if not self._queued or now - self._looked_for_begun < BEGUN_EVERY:
+            return ()
+        self._looked_for_begun = now
+        begun = self._queued.intersection(self._mailbox.names("claims"))
+        self._queued -= begun
+        return [self._entries[fence].task for fence in sorted(begun)]
 
     def notices(self) -> Sequence[str]:
         notices, self._notices = self._notices, []

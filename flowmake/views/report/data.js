@@ -14,6 +14,7 @@
  * @property {number} [before]
  * @property {number} [attempt]
  * @property {string} [ended]
+ * @property {string} [host] where it ran, if elsewhere
  * @property {boolean} [allowed]
  * @property {boolean} [cutOff]
  * @property {boolean} [critical]
@@ -130,6 +131,7 @@ function summary(task) {
   const parts = [look(task.status).words];
   if (task.seconds !== undefined) parts.push(duration(task.seconds));
   if (task.ended) parts.push(task.ended);
+  if (task.host) parts.push(`on ${task.host}`);
   if (task.cutOff) parts.push("outputs unchanged");
   if (task.critical) parts.push("on the critical path");
   return `${task.name}: ${parts.join(", ")}`;

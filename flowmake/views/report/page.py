@@ -36,6 +36,7 @@ class TaskPage(Struct, frozen=True, omit_defaults=True, rename="camel"):
     """Seconds of its last success before this run."""
     attempt: int = 0
     ended: str = ""
+    host: str = ""
     """`exit code 2`, `killed by SIGKILL`, …: only if it failed."""
     allowed: bool = False
     cut_off: bool = False

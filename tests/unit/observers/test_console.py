@@ -14,6 +14,7 @@ from flowmake.core.events import (
     RunStarted,
     TaskFinished,
     TaskJudged,
+    TaskQueued,
     TaskRetrying,
     TaskStarted,
 )
@@ -122,6 +123,19 @@ def test_what_runs_a_bar_and_an_estimate(show: Any) -> None:
         "⠸ fetch  20.0s of about 1m 30s",
         "━━━━━━━━━━━━────────────  1/2  20.0s, about 1m 10s left",
     ]
+
+
+def test_what_waits_elsewhere_is_counted_until_it_starts(show: Any) -> None:
+    it = show()
+    it.begin(expected=4)
+    for task in ("a", "b", "c"):
+        it.send(TaskQueued, task=task, attempt=1, executor="slurm")
+    it.wait(10)
+    assert it.screen() == ["────────────────────────  0/4  3 queued  10.0s"]
+    it.start("a")
+    it.finish("b", "failed", message="Slurm refused it")
+    it.wait(10)
+    assert it.screen()[-2:] == ["⠸ a  10.0s", "━━━━━━──────────────────  1/4  1 queued  1 failed  20.0s"]
 
 
 def test_nothing_is_left_on_the_screen_at_the_end(show: Any) -> None:

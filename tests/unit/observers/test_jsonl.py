@@ -17,6 +17,7 @@ from flowmake.core.events import (
     RunStarted,
     TaskFinished,
     TaskJudged,
+    TaskQueued,
     TaskRetrying,
     TasksFound,
     TaskStarted,
@@ -40,6 +41,11 @@ CASES: list[tuple[type[Event], dict[str, Any], str]] = [
         '"event":"task_judged","task":"a","verdict":"stale","reasons":[{"kind":"input_added","path":"x"}],"estimate":1.5',
     ),
     (
+        TaskQueued,
+        {"task": "a", "attempt": 2, "executor": "slurm"},
+        '"event":"task_queued","task":"a","attempt":2,"executor":"slurm"',
+    ),
+    (
         TaskStarted,
         {"task": "a", "attempt": 1, "pid": 42, "command": "echo 'hi'\n", "log": "a.log", "description": "d"},
         '"event":"task_started","task":"a","attempt":1,"pid":42,"command":"echo \'hi\'\\n","log":"a.log",'
@@ -54,7 +60,8 @@ CASES: list[tuple[type[Event], dict[str, Any], str]] = [
         TaskFinished,
         {"task": "a", "status": "succeeded", "exit_code": 0, "seconds": 1.25, "outputs": {"x": "00ff"}, "log": "a.log"},
         '"event":"task_finished","task":"a","status":"succeeded","exit_code":0,"signal":null,"seconds":1.25,'
-        '"outputs":{"x":"00ff"},"log":"a.log","attempt":0,"message":"","tail":[],"allowed":false,"cut_off":false',
+        '"outputs":{"x":"00ff"},"log":"a.log","attempt":0,"message":"","tail":[],"allowed":false,"cut_off":false,'
+        '"host":""',
     ),
     (Notice, {"text": "mind the gap"}, '"event":"notice","text":"mind the gap","level":"info","task":""'),
     (

@@ -11,6 +11,7 @@ from flowmake.core.events import (
     RunStarted,
     TaskFinished,
     TaskJudged,
+    TaskQueued,
     TaskRetrying,
     TasksFound,
     TaskStarted,
@@ -173,6 +174,32 @@ def test_the_heartbeat_knows_of_tasks_to_be_repeated(stream: Any, event: Any, cl
     plain.on_event(event(TaskFinished, task="other", status="succeeded", seconds=60.0))
     plain.on_tick(clock.seconds + 60)
     assert stream.getvalue().splitlines()[-1] == "[1/1] running: flaky 1m 00s"
+
+
+def test_what_waits_elsewhere_is_queued_until_it_starts(stream: Any, event: Any, clock: Any) -> None:
+    plain = Plain(stream, clock=clock)
+    for name in ("a", "b"):
+        plain.on_event(event(TaskQueued, task=name, attempt=1, executor="slurm"))
+    plain.on_tick(clock.seconds + 60)
+    clock.seconds += 100
+    plain.on_event(event(TaskStarted, task="a", attempt=1, pid=0, command="x", log="l"))
+    plain.on_tick(clock.seconds + 60)
+    plain.on_event(event(TaskRetrying, task="a", attempt=1, delay=0.0))
+    plain.on_event(event(TaskQueued, task="a", attempt=2, executor="slurm"))
+    plain.on_event(event(TaskFinished, task="b", status="failed", seconds=0.0, message="Slurm refused it"))
+    clock.seconds += 100
+    plain.on_tick(clock.seconds + 60)
+    assert stream.getvalue().splitlines() == [
+        "[0/0] a queued on slurm",
+        "[0/0] b queued on slurm",
+        "[0/0] queued: a, b",
+        "[0/0] a started",
+        "[0/0] running: a 1m 00s; queued: b",
+        "[0/0] a ↻ attempt 1 failed, again in 0.0s",
+        "[0/0] a queued on slurm, attempt 2",
+        "[1/1] b ✗ Slurm refused it",
+        "[1/1] queued: a",
+    ]
 
 
 @pytest.mark.parametrize("quiet", [True, False])
