@@ -8,7 +8,7 @@ import msgspec
 
 from flowmake import wiring
 from flowmake.core.errors import FlowfileError, Problem, UsageError
-from flowmake.core.model import ExecutorTable, Flow
+from flowmake.core.model import Declaration, ExecutorTable, Flow
 from flowmake.core.placement import LOCAL, executor_of, unfenceable
 from flowmake.core.ports import Executor, ExecutorKind, RemoteOptions
 from flowmake.core.suggest import nearest
@@ -33,6 +33,7 @@ class Outposts:
             if not task.is_group and executor != LOCAL:
                 table = flow.executors.get(executor) or ExecutorTable(executor, {}, task.declared.place.at("executor"))
                 problems |= dict.fromkeys([*self._settle(executor, table), *unfenceable(task)])
+                problems |= dict.fromkeys(check_task(task.declared, table.kind))
         if problems:
             raise FlowfileError(list(problems))
 
@@ -64,9 +65,14 @@ class Outposts:
 
 
 def check_tables(flow: Flow) -> None:
-    """Find what is wrong with any of `[executors]`, used or not. Raises `FlowfileError`."""
+    """Find what is wrong with any of `[executors]`, used or not, or with what tasks ask of them.
+
+    Raises `FlowfileError`.
+    """
     tables = flow.executors.values()
     problems = [problem for table in tables for problem in check_table(table, wiring.executor_kind(table.kind))]
+    for declared in flow.declarations.values():
+        problems += [problem for kind in declared.options for problem in check_task(declared, kind)]
     if problems:
         raise FlowfileError(problems)
 
@@ -87,6 +93,19 @@ def check_table(table: ExecutorTable, kind: ExecutorKind | None) -> Iterator[Pro
         except ValueError:
             place = table.place.at("latency_wait")
             yield Problem(f"`latency_wait` is not a duration: `{wait}`", (place,), f"write {DURATION_FORMS}")
+
+
+def check_task(declared: Declaration, name: str) -> Iterator[Problem]:
+    """What is wrong with what a task asks of executors of that kind."""
+    if name not in declared.options or (kind := wiring.executor_kind(name)) is None:
+        return
+    place = declared.place.at(name)
+    if kind.of_tasks is None:
+        yield Problem(f"executors of kind `{name}` take no options from tasks", (place.key(),))
+    else:
+        from flowmake.core.validation import misfits
+
+        yield from misfits(declared.options[name], kind.of_tasks, place)
 
 
 def _kind(flow: Flow, name: str) -> ExecutorKind | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from msgspec import to_builtins
+
 from flowmake.core import entries, schema, schema_fields
 from flowmake.core.errors import Problem
 from flowmake.core.expressions import expression
@@ -65,6 +67,7 @@ def declare(name: str, table: schema.TaskTable, place: Place, include: str, repo
         on_success=table.on_success,
         on_failure=table.on_failure,
         executor=table.executor,
+        options={"slurm": to_builtins(table.slurm)} if table.slurm is not None else _NONE,
         include=include,
     )
 

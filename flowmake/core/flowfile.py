@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from flowmake.core import declarations, dotenv, params, scalars, tomltext
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.hints import did_you_mean
@@ -179,7 +181,10 @@ def _declarations(file: str, parts: Parts, *, elsewhere: bool) -> dict[str, Decl
     for name, table in parts.tasks.items():
         place = parts.places["tasks", name]
         include = "" if place.file == file else place.file
-        declared[name] = task = declarations.declare(name, table, place, include, parts.report)
+        task = declarations.declare(name, table, place, include, parts.report)
+        if name in parts.options:
+            task = structs.replace(task, options=task.options | parts.options[name])
+        declared[name] = task
         scalars.check_name(name, place.key(), parts.report)
         if task.pool or task.resources:
             _check_limits(task, parts.defaults, parts, elsewhere)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from flowmake.core import schema, tomltext
 from flowmake.core.errors import FlowfileError, FlowmakeError, Problem
-from flowmake.core.parts import Parts, convert, lay_under, take
+from flowmake.core.parts import Parts, convert, lay_under, set_apart, take
 from flowmake.core.source import Place
 
 _GLOB = frozenset("*?[")
@@ -51,6 +51,7 @@ def _include_text(name: str, text: str, defaults: dict[str, Any], parts: Parts) 
         parts.report(Problem(what, (Place(name).key(key),), "move it to the main Flowfile"))
         del raw[key]
     lay_under(defaults, raw)
+    set_apart(raw, parts)
     take(name, convert(name, raw, schema.IncludedTable, parts), parts)
 
 

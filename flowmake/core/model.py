@@ -129,6 +129,8 @@ class Declaration(Struct, frozen=True, omit_defaults=True):
     on_failure: str = ""
     executor: str = ""
     """Empty: as the run says, or local."""
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What it asks of executors, by their kind; only that kind can check it."""
     include: str = ""
     """The included file it came from (root-relative), empty for the Flowfile itself."""
 

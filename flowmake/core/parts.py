@@ -10,6 +10,7 @@ from msgspec import Struct
 from flowmake.core import declarations, schema
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.model import Declaration
+from flowmake.core.params import plain
 from flowmake.core.source import Place
 
 _ONE_OF = {"params": "parameter", "pools": "pool", "resources": "resource", "tasks": "task"}
@@ -30,6 +31,10 @@ class Parts(Struct):
     defaults: Declaration | None = None
     spoilt: set[str | int] = set()
     """Names of parameters, pools and resources that are there, but wrong."""
+    kinds: frozenset[str] = frozenset()
+    """Kinds of executors that plug-ins bring: a table of that name in a task is for them."""
+    options: dict[str, dict[str, Any]] = {}
+    """Such tables, by task."""
     partial: bool = False
     """A file or a whole table could not be read, so what looks unknown may only be missing."""
 
@@ -46,16 +51,36 @@ class Parts(Struct):
 def table_with_defaults(file: str, raw: dict[str, Any], parts: Parts) -> tuple[schema.FlowfileTable, dict[str, Any]]:
     """The main file's tables with `[defaults]` under each task, and those defaults (none, if they are wrong)."""
     defaults = raw.get("defaults")
+    parts.kinds = _foreign_kinds(raw.get("executors"))
     if not defaults or not isinstance(defaults, dict):
+        set_apart(raw, parts)
         return convert(file, raw, schema.FlowfileTable, parts), {}
     before = len(parts.problems)
-    table = convert(file, {"defaults": defaults}, schema.FlowfileTable, parts).defaults
+    native = {key: value for key, value in defaults.items() if key not in parts.kinds}
+    table = convert(file, {"defaults": native}, schema.FlowfileTable, parts).defaults
     parts.defaults = declarations.declare("defaults", table, Place(file, ("defaults",)), "", parts.report)
     rest = {key: value for key, value in raw.items() if key != "defaults"}
     if len(parts.problems) > before:
         defaults = {}
     lay_under(defaults, rest)
+    set_apart(rest, parts)
     return convert(file, rest, schema.FlowfileTable, parts), defaults
+
+
+def _foreign_kinds(executors: Any) -> frozenset[str]:
+    tables = executors.values() if isinstance(executors, dict) else ()
+    kinds = {table.get("kind") for table in tables if isinstance(table, dict)}
+    return frozenset(kind for kind in kinds if isinstance(kind, str)) - set(schema.TaskTable.__struct_fields__)
+
+
+def set_apart(raw: dict[str, Any], parts: Parts) -> None:
+    """Take out of the tasks of a file what only executors of plug-ins understand."""
+    tasks = raw.get("tasks")
+    if not parts.kinds or not isinstance(tasks, dict):
+        return
+    for name, task in tasks.items():
+        for kind in parts.kinds & task.keys() if isinstance(task, dict) else ():
+            parts.options.setdefault(name, {})[kind] = plain(task.pop(kind))
 
 
 def convert(file: str, raw: dict[str, Any], kind: type[Table], parts: Parts) -> Table:

@@ -150,6 +150,8 @@ class Work(Struct, frozen=True):
     resources: Mapping[str, int] = field(default_factory=dict)
     timeout: float | None = None
     grace: float = 10.0
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the task asks of executors, by their kind: checked against `ExecutorKind.of_tasks`."""
 
 
 class Made(Struct, frozen=True):
@@ -305,11 +307,13 @@ class ExecutorKind(Struct, frozen=True):
     """What an entry point of the group `flowmake.executors` names; the entry point's name is the `kind`.
 
     `options` is the struct that `[executors.NAME]` is checked against and converted to, `kind` left out. `open` may
-    raise `UsageError`: the engine is not there, and what to do about it.
+    raise `UsageError`: the engine is not there, and what to do about it. `of_tasks` is the struct that what a single
+    task says in a table named like the kind is checked against; None: nothing.
     """
 
     options: type[RemoteOptions]
     open: Callable[[Any, Site], Executor]
+    of_tasks: type[Struct] | None = None
 
 
 class Observer(Protocol):

@@ -15,6 +15,7 @@ from flowmake.core.schema_fields import (
     Name,
     Outputs,
     RetryTable,
+    SlurmTask,
     Texts,
     Variables,
     doc,
@@ -305,6 +306,14 @@ class TaskTable(Struct, forbid_unknown_fields=True):
             example='"slurm"',
         ),
     ] = ""
+    slurm: Annotated[
+        SlurmTask | None,
+        doc(
+            "What its job asks of Slurm, where it runs there, beyond `resources`.",
+            expects="a table",
+            example='{ partition = "long", args = ["--constraint=avx2"] }',
+        ),
+    ] = None
 
 
 class ExecutorOptions(Struct):

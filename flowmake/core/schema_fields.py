@@ -148,3 +148,18 @@ Foreach = Annotated[
         extra_json_schema={OPTIONS: ForeachOptions.__name__},
     ),
 ]
+
+
+class SlurmTask(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What a single task asks of Slurm; it wins over what the executor's table says."""
+
+    partition: Annotated[str, doc("The partition (queue) of its job.", example='"long"')] = ""
+    account: Annotated[str, doc("The account that it is charged to.", example='"physics"')] = ""
+    args: Annotated[
+        Texts,
+        doc(
+            "More arguments of `sbatch`, after those of the executor.",
+            expects="a list of strings",
+            example='["--constraint=avx2"]',
+        ),
+    ] = ()

@@ -150,6 +150,7 @@ class Attempts:
             "resources": task.resources,
             "timeout": task.declared.timeout,
             "grace": self._session.grace,
+            "options": task.declared.options,
         }
 
     def launch(self, running: Running) -> bool:

@@ -59,7 +59,9 @@ class Mailbox(Pigeonholes):
         try:
             args = pickle.dumps(work.args, pickle.HIGHEST_PROTOCOL) if work.args else b""
             self.write(
-                "work", work.fence, sealed({**msgspec.structs.asdict(work), "env": dict(work.env), "args": args})
+                "work",
+                work.fence,
+                sealed({**msgspec.structs.asdict(work), "env": dict(work.env), "args": args, "options": {}}),
             )
         except OSError as error:
             return f"cannot write `{error.filename}`: {error.strerror}"

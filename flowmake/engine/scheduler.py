@@ -140,7 +140,7 @@ class Scheduler:
                 self._give_back(claim)
                 ends.append((running, claim, ended))
             for task in executor.begun():
-                if task in self._running:  # and its end is not held back by outputs that are yet to arrive
+                if task in self._running:  # its end may have been told just now
                     self._attempts.begin(self._running[task][0])
             for text in executor.notices():
                 said = f"executor `{name}`: {text}"

@@ -213,6 +213,145 @@ def test_stopping_a_run_stops_what_is_elsewhere(project: Any, env: dict[str, str
     assert [path for path in (project.root / ".flowmake/attempts").rglob("*") if path.is_file()] == []
 
 
+ASKING = """
+from msgspec import Struct
+from flowmake.core.ports import ExecutorKind
+from flowmake_via import Options, Via
+
+class OfTask(Struct, forbid_unknown_fields=True):
+    queue: str = ""
+    weight: int = 1
+
+class Asking(Via):
+    def start(self, work):
+        with open(f"{work.root}/asked", "a") as file:
+            print(work.task, dict(work.options), file=file)
+        return super().start(work)
+
+KIND = ExecutorKind(Options, Asking, OfTask)
+"""
+
+
+@pytest.fixture
+def asking(env: dict[str, str]) -> dict[str, str]:
+    """A plug-in beside the other, whose tasks may say something to it, each for itself."""
+    folder = Path(env["PYTHONPATH"])
+    (folder / "flowmake_asking.py").write_text(ASKING)
+    (folder / "asking-1.0.dist-info").mkdir()
+    (folder / "asking-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: asking\nVersion: 1.0\n")
+    (folder / "asking-1.0.dist-info/entry_points.txt").write_text(
+        "[flowmake.executors]\nasking = flowmake_asking:KIND\n"
+    )
+    return env
+
+
+ASKED = """\
+[flow]
+include = ["more.toml"]
+[executors.ask]
+kind = "asking"
+via = ["env"]
+[defaults]
+executor = "ask"
+asking = { queue = "short" }
+[tasks.own]
+run = "true"
+asking = { queue = "long", weight = 3 }
+slurm = { partition = "elsewhere" }
+[tasks.given]
+run = "true"
+"""
+
+
+def test_a_task_asks_for_what_it_needs_in_a_table_named_like_the_kind(project: Any, asking: dict[str, str]) -> None:
+    """As with any field, its own table takes the place of the one in the defaults."""
+    project.write("Flowfile", ASKED)
+    project.write("more.toml", '[tasks.included]\nrun = "true"\nasking.weight = 2\n')
+    assert project.run("run", "-j1", env=asking).code == 0
+    assert sorted(project.read("asked").splitlines()) == [
+        "given {'asking': {'queue': 'short'}}",
+        "included {'asking': {'weight': 2}}",
+        "own {'slurm': {'partition': 'elsewhere'}, 'asking': {'queue': 'long', 'weight': 3}}",
+    ]
+    project.write("Flowfile", ASKED.replace("weight = 3", "weight = 4"))
+    shown = project.run("show", "own", "--json", env=asking)
+    assert json.loads(shown.stdout)["tasks"][0]["settings"]["options"]["asking"] == {"queue": "long", "weight": 4}
+
+
+def test_what_a_task_asks_for_is_no_part_of_its_recipe(project: Any, asking: dict[str, str]) -> None:
+    asked = ASKED.replace('run = "true"', 'outputs = ["{{ task.name }}"]\nrun = "echo > {{ outputs }}"')
+    project.write("Flowfile", asked)
+    project.write("more.toml", "")
+    assert project.run("run", env=asking).code == 0
+    project.write("Flowfile", asked.replace("weight = 3", "weight = 4"))
+    assert "nothing to do" in project.run("run", env=asking).stderr
+
+
+def _wrong(line: str, error: str) -> tuple[str, str]:
+    flowfile = f'[executors.ask]\nkind = "asking"\nvia = ["env"]\n[tasks.t]\nrun = "true"\nexecutor = "ask"\n{line}\n'
+    return flowfile, f"Flowfile:7:{error}\n\n1 error in Flowfile\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (
+            'asking = { quue = "x" }',
+            "12: error: unknown field `quue`\n"
+            '    7 | asking = { quue = "x" }\n      |            ^^^^\n   hint: did you mean `queue`?',
+        ),
+        (
+            "asking = { weight = true }",
+            "21: error: `asking.weight` must be an integer, not a boolean\n"
+            "    7 | asking = { weight = true }\n      |                     ^^^^",
+        ),
+        (
+            'asking = "heavy"',
+            '10: error: `asking` must be a table, not a string\n    7 | asking = "heavy"\n      |          ^^^^^^^',
+        ),
+        (
+            'slurm = { partitoin = "x" }',
+            "11: error: unknown field `partitoin`\n"
+            '    7 | slurm = { partitoin = "x" }\n      |           ^^^^^^^^^\n   hint: did you mean `partition`?',
+        ),
+        (
+            'slurm = { args = "--x" }',
+            "18: error: `slurm.args` must be a list of strings, not a string\n"
+            '    7 | slurm = { args = "--x" }\n      |                  ^^^^^\n'
+            '   hint: write `args = ["--constraint=avx2"]`',
+        ),
+        (
+            "slurm = true",
+            "9: error: `slurm` must be a table, not a boolean\n"
+            "    7 | slurm = true\n      |         ^^^^\n"
+            '   hint: write `slurm = { partition = "long", args = ["--constraint=avx2"] }`',
+        ),
+        (
+            "via = { queue = 1 }",
+            "1: error: unknown field `via`\n    7 | via = { queue = 1 }\n      | ^^^",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_what_a_task_asks_for_is_checked(
+    project: Any, asking: dict[str, str], command: str, line: str, error: str
+) -> None:
+    flowfile, said = _wrong(line, error)
+    project.write("Flowfile", flowfile)
+    done = project.run(command, env=asking)
+    assert (done.code, done.stderr) == (2, said)
+
+
+def test_a_kind_that_asks_nothing_of_tasks_says_so(project: Any, env: dict[str, str]) -> None:
+    project.write("Flowfile", f'{BOX}[tasks.t]\nrun = "true"\nexecutor = "box"\nvia = {{ x = 1 }}\n')
+    done = project.run("run", env=env)
+    assert (done.code, done.stderr) == (
+        2,
+        "Flowfile:7:1: error: executors of kind `via` take no options from tasks\n"
+        "    7 | via = { x = 1 }\n      | ^^^\n\n1 error in Flowfile\n",
+    )
+
+
 # -- mistakes --------------------------------------------------------------------------------------------------------
 
 MISTAKES = {

@@ -53,6 +53,57 @@ def test_a_job_asks_for_what_the_task_needs(project: Any, cluster: Cluster) -> N
         assert asked in said
 
 
+def test_what_a_task_says_for_itself_wins(project: Any, cluster: Cluster) -> None:
+    project.flowfile(
+        """
+        [executors.big]
+        kind = "slurm"
+        partition = "nowhere"
+        args = ["--nice=7", "--comment=x"]
+        [defaults]
+        executor = "big"
+        run = "scontrol show job -o $SLURM_JOB_ID"
+        [tasks.own]
+        slurm = { partition = "main", args = ["--nice=9"] }
+        [tasks.other]
+        slurm.account = "physics"
+        """
+    )
+    done = project.run("run", "-k", env=cluster.env)
+    assert done.code == 1
+    assert "Slurm refused it: Invalid partition name specified" in done.stderr
+    said = project.run("log", "own", env=cluster.env).stdout
+    assert " Partition=main " in said
+    assert " Nice=9 " in said
+
+
+def test_tasks_that_ask_for_different_things_share_no_job(project: Any, cluster: Cluster) -> None:
+    project.flowfile(
+        f"""
+        [executors.slurm]
+        kind = "slurm"
+        batch = 10
+        {COUNT}
+        [tasks.u]
+        outputs = ["out/u"]
+        run = "echo $SLURM_JOB_ID - > {{{{ outputs }}}}"
+        executor = "slurm"
+        slurm = {{ args = ["--nice=9"] }}
+        """
+    )
+    assert project.run("run", env=cluster.env).code == 0
+    assert len({job for job, _ in written(project)}) == 2
+
+
+def test_an_allocation_hears_nothing_of_what_single_tasks_ask_for(project: Any, cluster: Cluster) -> None:
+    own = COUNT + 'slurm.args = ["--nice=9"]\n'
+    project.flowfile(f'[executors.slurm]\nkind = "slurm"\nalloc = true\n{own}')
+    done = project.run("run", env=cluster.env)
+    assert done.code == 0
+    said = "executor `slurm`: what `t@0` says under `slurm` is for jobs of their own, not for `alloc`"
+    assert done.stderr.count(said) == 1
+
+
 @pytest.mark.parametrize(("options", "jobs"), [("", 6), ("batch = 3", 2), ("batch = 4", 2), ("alloc = true", 1)])
 def test_how_many_jobs_there_are(project: Any, cluster: Cluster, options: str, jobs: int) -> None:
     project.flowfile(f'[executors.slurm]\nkind = "slurm"\n{options}\n{COUNT}')

@@ -11,10 +11,11 @@ import time
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from flowmake.core.errors import UsageError
 from flowmake.core.ports import Ended, Executor, ExecutorKind, Leftover, Site, Traits, Work
+from flowmake.core.schema_fields import SlurmTask
 from flowmake.engine.executors import slurmqueue
 from flowmake.engine.executors.slurmoptions import Options, allocation, common, demands, packed, unpacked
 from flowmake.engine.executors.slurmqueue import Busy, Gone, Job, Queue, Refused
@@ -67,6 +68,7 @@ class SlurmExecutor(Executor):
         self._left: dict[str, str] = {}
         """Fences of leftovers, with the keys of their jobs."""
         self._allocations = 0
+        self._has_noted = False
         self._looked = self._looked_for_begun = 0.0
         self._queued: set[str] = set()
         """Fences of which nobody knows that their commands have begun."""
@@ -109,16 +111,25 @@ class SlurmExecutor(Executor):
         if self._options.alloc:
             for work in gathered:
                 self._join(work.fence, ALLOCATION)
+                self._note_unheard(work)
             if gathered and not self._allocations:
                 self._allocate(gathered[0].fence)
             return
         alike: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
         for work in gathered:
-            alike.setdefault((work.fence.rpartition("-")[0], demands(work.resources)), []).append(work)
+            own = convert(work.options.get("slurm", {}), SlurmTask)
+            asked = (*common(self._options, own), *demands(work.resources))
+            alike.setdefault((work.fence.rpartition("-")[0], asked), []).append(work)
         for (_, asked), works in alike.items():
             size = self._options.batch
             for first in range(0, len(works), size):
                 self._submit_one(works[first : first + size], asked)
+
+    def _note_unheard(self, work: Work) -> None:
+        """An allocation is asked for once, by what the executor's table says. Told once."""
+        if work.options.get("slurm") and not self._has_noted:
+            self._has_noted = True
+            self._notices.append(f"what `{work.task}` says under `slurm` is for jobs of their own, not for `alloc`")
 
     def _join(self, fence: str, key: str) -> None:
         self._entries[fence].key = key
@@ -129,7 +140,7 @@ class SlurmExecutor(Executor):
         for fence in fences:
             self._join(fence, fences[0])
         name = f"{self._prefix}{fences[0]}/{slurm.plain(works[0].task)}"
-        options = (f"--output={self._mailbox.said(fences[0])}", *common(self._options), *asked)
+        options = (f"--output={self._mailbox.said(fences[0])}", *asked)
         self._queue.submit(Job(fences[0], name, packed(fences), options, self._mailbox.command(*fences)))
 
     def _allocate(self, fence: str) -> None:
@@ -330,4 +341,4 @@ def _without_result(entry: _Entry, fate: Fate) -> Ended:
             return Ended(entry.task, error=f"its job ended without a result ({why})", lost=True)
 
 
-KIND = ExecutorKind(Options, SlurmExecutor)
+KIND = ExecutorKind(Options, SlurmExecutor, SlurmTask)

@@ -9,7 +9,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from flowmake.core.ports import RemoteOptions
-from flowmake.core.schema_fields import doc
+from flowmake.core.schema_fields import SlurmTask, doc
+
+NOTHING = SlurmTask()
+"""What most tasks ask for besides their resources."""
 
 LARGEST_BATCH = 100
 """Beyond, the names of a job's attempts would not fit into its comment, by which a later run finds them."""
@@ -46,13 +49,14 @@ class Options(RemoteOptions, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = False
 
 
-def common(options: Options) -> Iterator[str]:
-    """What every job is submitted with."""
-    if options.partition:
-        yield f"--partition={options.partition}"
-    if options.account:
-        yield f"--account={options.account}"
+def common(options: Options, task: SlurmTask = NOTHING) -> Iterator[str]:
+    """What a job is submitted with whatever it needs; a task's own word wins."""
+    if partition := task.partition or options.partition:
+        yield f"--partition={partition}"
+    if account := task.account or options.account:
+        yield f"--account={account}"
     yield from options.args
+    yield from task.args
 
 
 def demands(resources: Mapping[str, int]) -> tuple[str, ...]:
