@@ -178,7 +178,7 @@ def test_what_waits_in_the_queue_looks_queued(project: Any, cluster: Cluster) ->
         _, queued, started, finished = (datetime.fromisoformat(event["time"]) for event in mine)
         assert queued < released <= started <= finished
         assert released + timedelta(seconds=mine[-1]["seconds"]) <= finished
-    for record in json.loads(project.run("history", "last", "--json").stdout)["tasks"]:
+    for record in json.loads(project.run("history", "last", "--json").stdout)["runs"][0]["tasks"]:
         assert datetime.fromisoformat(record["started"]) >= released
 
 
