@@ -69,7 +69,7 @@ def table_with_defaults(file: str, raw: dict[str, Any], parts: Parts) -> tuple[s
 
 def _foreign_kinds(executors: Any) -> frozenset[str]:
     tables = executors.values() if isinstance(executors, dict) else ()
-    kinds = {table.get("kind") for table in tables if isinstance(table, dict)}
+    kinds = [table.get("kind") for table in tables if isinstance(table, dict)]
     return frozenset(kind for kind in kinds if isinstance(kind, str)) - set(schema.TaskTable.__struct_fields__)
 
 
