@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from flowmake.core.errors import UsageError
 from flowmake.core.ports import Ended, Executor, ExecutorKind, Leftover, Site, Traits, Work
 from flowmake.core.schema_fields import SlurmTask
-from flowmake.engine.executors import slurmqueue
-from flowmake.engine.executors.slurmoptions import Options, allocation, common, demands, packed, unpacked
+from flowmake.engine.executors import slurmends, slurmqueue
+from flowmake.engine.executors.slurmoptions import Options, allocation, packed, shared_jobs, unpacked
 from flowmake.engine.executors.slurmqueue import Busy, Gone, Job, Queue, Refused
 from flowmake.engine.mailbox import Mailbox
 from flowmake.world import slurm
@@ -115,15 +115,8 @@ class SlurmExecutor(Executor):
             if gathered and not self._allocations:
                 self._allocate(gathered[0].fence)
             return
-        alike: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
-        for work in gathered:
-            own = convert(work.options.get("slurm", {}), SlurmTask)
-            asked = (*common(self._options, own), *demands(work.resources))
-            alike.setdefault((work.fence.rpartition("-")[0], asked), []).append(work)
-        for (_, asked), works in alike.items():
-            size = self._options.batch
-            for first in range(0, len(works), size):
-                self._submit_one(works[first : first + size], asked)
+        for works, asked in shared_jobs(gathered, self._options):
+            self._submit_one(works, asked)
 
     def _note_unheard(self, work: Work) -> None:
         """An allocation is asked for once, by what the executor's table says. Told once."""
@@ -231,25 +224,16 @@ class SlurmExecutor(Executor):
         entry = self._entries[fence]
         entry.fate = fate
         if self._mailbox.void(fence):
-            self._end(fence, self._not_begun(fence, entry, fate))
+            words = self._mailbox.last_words(entry.key)
+            self._end(fence, slurmends.unbegun(entry.task, fate, words, wish=entry.wish))
         else:
             entry.deadline = time.monotonic() + (0.0 if entry.wish else self._traits.latency)
-
-    def _not_begun(self, fence: str, entry: _Entry, fate: Fate) -> Ended:
-        if entry.wish is not None:
-            return Ended(entry.task, signal=9 if entry.wish else 15)
-        if fate.state == "CANCELLED":
-            return Ended(entry.task, error="cancelled in Slurm before it began")
-        words = self._mailbox.last_words(entry.key)
-        why = fate.state.lower() or "unknown to Slurm"
-        error = f"its job ended before the command began ({why}{': ' + words if words else ''})"
-        return Ended(entry.task, error=error, lost=fate.state not in ("TIMEOUT", "OUT_OF_MEMORY"))
 
     def _give_up(self, now: float) -> None:
         """What did not come in time will not come."""
         for fence, entry in list(self._entries.items()):
             if entry.fate is not None and now >= entry.deadline:
-                self._end(fence, _without_result(entry, entry.fate))
+                self._end(fence, slurmends.without_result(entry.task, entry.fate, wish=entry.wish))
 
     # -- stopping ----------------------------------------------------------------------------------------------
 
@@ -320,25 +304,6 @@ class SlurmExecutor(Executor):
             self._mailbox.forget(fence)
         self._mailbox.forget(ALLOCATION)
         self._entries.clear()
-
-
-def _without_result(entry: _Entry, fate: Fate) -> Ended:
-    """How an attempt ended whose job is gone, and of which nothing else will ever be heard."""
-    if entry.wish is not None:
-        return Ended(entry.task, signal=9 if entry.wish else 15)
-    match fate.state:
-        case "CANCELLED":
-            return Ended(entry.task, error="cancelled in Slurm")
-        case "TIMEOUT" | "DEADLINE":
-            return Ended(
-                entry.task, error="its job came to the end of its time (`time` in `resources`)", timed_out=True
-            )
-        case "OUT_OF_MEMORY":
-            return Ended(entry.task, error="its job ran out of memory (`mem` in `resources`)")
-        case state:
-            # A command that fails is no failure of its job: that comes from the machine, or from what runs the command.
-            why = state.lower() or "unknown to Slurm"
-            return Ended(entry.task, error=f"its job ended without a result ({why})", lost=True)
 
 
 KIND = ExecutorKind(Options, SlurmExecutor, SlurmTask)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
 
-from flowmake.core.ports import RemoteOptions
+from flowmake.core.ports import RemoteOptions, Work
 from flowmake.core.schema_fields import SlurmTask, doc
 
 NOTHING = SlurmTask()
@@ -71,6 +71,21 @@ def demands(resources: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def shared_jobs(works: Sequence[Work], options: Options) -> Iterator[tuple[Sequence[Work], tuple[str, ...]]]:
+    """What goes into one job each, with all that it is asked for: only what is of one run, and asks for the same."""
+    alike: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
+    for work in works:
+        asked = (*common(options, convert(work.options.get("slurm", {}), SlurmTask)), *demands(work.resources))
+        alike.setdefault((_run(work.fence), asked), []).append(work)
+    for (_, asked), group in alike.items():
+        for first in range(0, len(group), options.batch):
+            yield group[first : first + options.batch], asked
+
+
+def _run(fence: str) -> str:
+    return fence.rpartition("-")[0]
+
+
 def packed(fences: Sequence[str]) -> str:
     """The fences of one job as its comment, which Slurm takes up to 1,024 bytes of: all of them are of one run."""
     first, *others = fences
@@ -80,7 +95,7 @@ def packed(fences: Sequence[str]) -> str:
 def unpacked(comment: str) -> list[str]:
     """The fences in a job's comment."""
     first, *others = comment.split(",")
-    run = first.rpartition("-")[0]
+    run = _run(first)
     return [first, *(f"{run}-{number}" for number in others)]
 
 
