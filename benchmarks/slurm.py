@@ -6,6 +6,7 @@ Everything is real. The two nodes and the controller share this machine.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs/benchmarks/slurm.md"
 BIN = Path(sys.executable).parent
 LIMIT = 90
 """Seconds after which a way counts as not finished."""
-ROUNDS = 2
+ROUNDS = 3
 FLOW = """\
 [executors.slurm]
 kind = "slurm"
@@ -47,14 +48,16 @@ ABOUT = """\
 
 Trivial tasks (`echo N > out/N`), each a job of its own unless said otherwise, on a Slurm with a controller and two
 nodes of two cores, all on one machine. The loop calls `sbatch` for each, and then `squeue` until none is left.
-`benchmarks/slurm` makes this page: every way in turn, {rounds} rounds, the times of all.
+`benchmarks/slurm SIZE…` makes these tables: every way in turn, {rounds} rounds, the times of all; of more than 10
+jobs only the loop and flowmake, of more than 40 only with a job for each.
 """
 REMARKS = """
-How fast Slurm starts jobs varies between runs, for the loop as well. By the start times that `scontrol` tells, it often
-starts four in a second, one for each core, whether a job takes 5 ms or 200 ms, and in other runs up to three times as
-many. The jobs of flowmake, which start Python to measure outputs and report them, gain less from the latter than
-those of a shell and `echo`: a hundred jobs once took the loop 25.0 s and flowmake 25.2 s, once 14.8 s and 24.1 s.
-Where that matters, `batch` or `alloc` spare it.
+How fast Slurm starts jobs varies between runs, for the loop as well, and by more than anything that a job does. Its log
+tells why: when a job ends, the next one gets its core either at once, if the node tells of the end in a message of its
+own, or at the controller's next turn, of which there is one in a second. Which of the two it is depends on which
+of two processes on the node is a few milliseconds faster. So the times of pairs, one after the other, are to be compared.
+A job of flowmake takes 20 ms of processor time beside its command, and waits 20 ms until digests are safe to be made.
+Where even a second matters, `batch` or `alloc` spare the queue.
 
 Snakemake's Slurm plugin asks `sacct` by default, for which a cluster needs an accounting database. Here there is none,
 so it was told to ask `squeue`. Since its jobs do not keep `SLURM_CONF`, `srun` is wrapped to have it. Both of
@@ -134,22 +137,36 @@ def measure(cluster: Cluster, name: str, jobs: int) -> str:
     return f"{took:.1f} s"
 
 
+def ways(jobs: int) -> list[str]:
+    """Those that get so many done in a bearable time."""
+    first, *others = WAYS if jobs <= 10 else [name for name in WAYS if not name.startswith("Snakemake")]
+    return [first, *others] if jobs <= 40 else [first, others[0]]
+
+
+def section(cluster: Cluster, jobs: int) -> str:
+    took: dict[str, list[str]] = {name: [] for name in ways(jobs)}
+    for _ in range(ROUNDS):
+        for name, times in took.items():
+            times.append(measure(cluster, name, jobs))
+            print(jobs, name, times[-1], file=sys.stderr, flush=True)
+    rows = [f"| {name} | {', '.join(times)} |" for name, times in took.items()]
+    return "\n".join([f"## {jobs} jobs\n", "| way | seconds |", "|---|---|", *rows, "", told(), ""])
+
+
+def kept() -> dict[int, str]:
+    """What the page tells already, by the number of jobs."""
+    found = re.findall(r"^## (\d+) jobs\n.*?(?=^## |^How fast)", PAGE.read_text(), re.M | re.S)
+    parts = re.split(r"^(?=## \d+ jobs\n)|^(?=How fast)", PAGE.read_text(), flags=re.M)
+    return {int(size): part.rstrip() + "\n" for size, part in zip(found, parts[1:], strict=False)}
+
+
 def main(sizes: list[int]) -> None:
-    lines: list[str] = []
+    """Measure these; of other sizes, what was measured before stays."""
     with running_cluster() as cluster:
-        for jobs in sizes:
-            names = [name for name in WAYS if jobs <= 10 or not name.startswith("Snakemake")]
-            took: dict[str, list[str]] = {name: [] for name in names}
-            for _ in range(ROUNDS):
-                for name in names:
-                    took[name].append(measure(cluster, name, jobs))
-                    print(jobs, name, took[name][-1], file=sys.stderr, flush=True)
-            lines += [f"## {jobs} jobs\n", "| way | seconds |", "|---|---|"]
-            lines += [f"| {name} | {', '.join(times)} |" for name, times in took.items()]
-            lines.append("")
-    about = f"{ABOUT.format(rounds=ROUNDS)}\n{told()}\n\n"
-    PAGE.write_text(about + "\n".join(lines).rstrip() + "\n" + REMARKS)
+        sections = kept() | {jobs: section(cluster, jobs) for jobs in sizes}
+    told_of = "\n".join(text for _, text in sorted(sections.items()))
+    PAGE.write_text(f"{ABOUT.format(rounds=ROUNDS)}\n{told_of}{REMARKS}")
 
 
 if __name__ == "__main__":
-    main([int(each) for each in sys.argv[1:]] or [10, 40])
+    main([int(each) for each in sys.argv[1:]] or [10, 40, 200])
