@@ -54,9 +54,10 @@ jobs only the loop and flowmake, of more than 40 only with a job for each.
 REMARKS = """
 How fast Slurm starts jobs varies between runs, for the loop as well, and by more than anything that a job does. Its log
 tells why: when a job ends, the next one gets its core either at once, if the node tells of the end in a message of its
-own, or at the controller's next turn, of which there is one in a second. Which of the two it is depends on which
-of two processes on the node is a few milliseconds faster. So the times of pairs, one after the other, are to be compared.
-A job of flowmake takes 20 ms of processor time beside its command, and waits 20 ms until digests are safe to be made.
+own, or at the controller's next turn, of which there is one in a second. Which of the two it is depends on which of
+two processes on the node is a few milliseconds faster. So only times of pairs, one after the other, can be compared.
+A job of flowmake takes some 15 ms of processor time beside its command, and waits some more for the clock of the file
+system, so that its digests can be trusted.
 Where even a second matters, `batch` or `alloc` spare the queue.
 
 Snakemake's Slurm plugin asks `sacct` by default, for which a cluster needs an accounting database. Here there is none,

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import stat
 import sys
 import time
 
 from flowmake.engine.pigeonholes import Pigeonholes, sealed, unsealed
 from flowmake.world.contents import hash_bytes
-from flowmake.world.ticks import file_time, tick_left
+from flowmake.world.ticks import file_time, wait_for_tick
 
 TYPE_CHECKING = False  # as from `typing`, whose import alone would cost more than all of this file
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping
     from typing import Any, NoReturn
+else:
+    import _signal as signal  # what `signal` is made of, without its enums: they cost as much as everything else here
 
 GIVEN_HERE = ("SLURM", "PBS_", "LSB_", "SGE_", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "TMPDIR")
 """Variables that the engine sets for what it starts here, by how they begin; all others come with the work."""
@@ -189,7 +191,8 @@ def _start_or_tell_why(work: Mapping[str, Any], env: dict[str, str]) -> int | st
 def measured(work: Mapping[str, Any]) -> dict[str, Any]:
     """What `Ended` says of the outputs of a success: size and digest of each, or the error that keeps them unknown."""
     full = {path: os.path.join(work["root"], path) for path in work["outputs"]}
-    time.sleep(max((_tick_left(each, work["log"]) for each in full.values()), default=0.0))
+    for each in full.values():
+        _settle(each, work["log"])
     found = {path: made for path, each in full.items() if (made := _plain(each)) is not None}
     if len(found) == len(full):
         return {"outputs": found}
@@ -203,12 +206,11 @@ def measured(work: Mapping[str, Any]) -> dict[str, Any]:
     return {"outputs": found | {path: {"size": made.size, "digest": made.digest} for path, made in others.items()}}
 
 
-def _tick_left(full: str, log: str) -> float:
+def _settle(full: str, log: str) -> None:
     try:
-        status = os.stat(full)
+        wait_for_tick(os.stat(full), log)
     except OSError:  # to be found out, and told, by who measures it
-        return 0.0
-    return tick_left(status, file_time(log))
+        return
 
 
 def _plain(full: str) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ from flowmake.core.ports import Ended, Leftover, Work
 from flowmake.core.text import safe_text
 from flowmake.engine.pigeonholes import ROOMS, Pigeonholes, sealed, unsealed
 
-_LEAN = "import sys; sys.path += sys.argv[1].split(':'); from flowmake.engine.errand import main; sys.exit(main())"
+_LEAN = "import os, sys; sys.path += sys.argv[1].split(':'); from flowmake.engine.errand import main; os._exit(main())"
+"""To end without clearing up saves a tenth of the time."""
 
 
 class Mailbox(Pigeonholes):

@@ -11,6 +11,9 @@ import time
 FINE_NS = 20_000_000
 """No kernel in use stamps times more coarsely than its tick of 10 ms; twice that, to be safe."""
 
+LOOK = 0.001
+"""Seconds between two looks whether a tick is over."""
+
 COARSE_NS = 2_000_000_000
 """File systems that keep whole seconds, or every second one (FAT)."""
 
@@ -37,13 +40,34 @@ def tick_left(status: os.stat_result, now_ns: int) -> float:
     return left / 1e9 if fine and 0 < left <= 2 * FINE_NS else 0.0
 
 
+def wait_for_tick(status: os.stat_result, log: str) -> None:
+    """Return as soon as another change of the file would show, or has had all the time that `tick_left` knows of.
+
+    The clock of the file system is asked by touching `log`: most ticks are shorter than they may be.
+    """
+    deadline = time.monotonic() + FINE_NS / 1e9
+    while time.monotonic() < deadline:
+        now = _touched(log)
+        if now is None:
+            time.sleep(tick_left(status, time.time_ns()))
+            return
+        if now > changed_ns(status) or not tick_left(status, now):
+            return
+        time.sleep(LOOK)
+
+
 def file_time(path: str) -> int:
     """What time it is for the file system, in epoch nanoseconds: a file server need not agree with this machine.
 
     `path` is a file that may be touched.
     """
+    now = _touched(path)
+    return time.time_ns() if now is None else now
+
+
+def _touched(path: str) -> int | None:
     try:
         os.utime(path)
         return os.stat(path).st_mtime_ns
     except OSError:  # it was never made, as the log of a command that could not start
-        return time.time_ns()
+        return None
