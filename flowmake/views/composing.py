@@ -9,10 +9,11 @@ from typing import Literal
 from urllib.parse import quote
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from flowmake.core.model import Task
 from flowmake.core.text import safe_line
-from flowmake.views.files import FileNodes
+from flowmake.views.files import FileNodes, MissingFiles
 from flowmake.views.picture import STATUSES, Edge, EdgeKind, GraphLike, Node, NodeKind, Picture, Status
 
 ClusterBy = Literal["", "include", "tag"]
@@ -33,11 +34,14 @@ class Options(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What is known about tasks besides the graph, by name: status, rendered command, the paths each one reads."""
+    """What is known about tasks besides the graph, by name: status, rendered command, the paths each one reads, and
+    those of them that are not there and that nothing makes.
+    """
 
     statuses: Mapping[str, Status] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Collection[str]] = field(default_factory=dict)
+    missing: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 NOTHING_KNOWN = Known()
@@ -58,10 +62,10 @@ def draw(graph: GraphLike, names: Iterable[str], known: Known = NOTHING_KNOWN, o
         units.setdefault(shown[name], []).append(name)
     nodes = {unit: _node(graph, unit, members, known, options) for unit, members in units.items()}
     edges = _strongest(_edges(graph, chosen, shown))
-    if not options.files:
-        return Picture(tuple(nodes.values()), edges, options.title)
-    files = FileNodes(graph, units, known.reads)
-    return Picture((*nodes.values(), *files.nodes.values()), files.edges_with(edges), options.title)
+    files = FileNodes(graph, units, known.reads) if options.files else MissingFiles(graph, units, known.missing)
+    missing = {path for paths in known.missing.values() for path in paths}
+    marked = (replace(node, missing=tuple(filter(missing.__contains__, node.outputs))) for node in files.nodes.values())
+    return Picture((*nodes.values(), *marked), files.edges_with(edges), options.title)
 
 
 def _without_idle_names(graph: GraphLike, chosen: dict[str, None]) -> dict[str, None]:

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from flowmake.core.text import cut_middle, safe_line, safe_text
-from flowmake.views.picture import SIGNS, STATUSES, Node, Picture, Status, counts_text
+from flowmake.views.picture import SIGNS, STATUSES, Node, Picture, Status, counts_text, files_text
 
 if TYPE_CHECKING:
     from graphviz import Digraph  # type: ignore[import-untyped]
@@ -34,6 +34,7 @@ _KINDS: dict[str, dict[str, str]] = {
     "foreach": {"shape": "box3d"},
     "file": {"shape": "note", "style": "filled", "fillcolor": "#ffffff", "color": "#888888", "fontsize": "10"},
 }
+_MISSING = {"style": "filled,dashed", "color": "#8f1d14", "fontcolor": "#8f1d14", "penwidth": "2"}
 
 
 def source(picture: Picture, *, rankdir: str = "LR") -> str:
@@ -72,6 +73,8 @@ def _add_nodes(dot: Digraph, picture: Picture, ids: dict[tuple[bool, str], str])
 
 def _attributes(node: Node) -> dict[str, str]:
     attributes = dict(_KINDS[node.kind])
+    if node.missing:
+        attributes |= _MISSING
     if node.kind != "file":
         shape = attributes["shape"]
         attributes |= _STYLES[node.status]
@@ -83,12 +86,12 @@ def _attributes(node: Node) -> dict[str, str]:
 
 
 def _label(node: Node) -> list[str]:
-    sign = SIGNS[node.status] if node.kind != "file" else ""
+    sign = SIGNS[node.status] if node.kind != "file" else SIGNS["failed"] if node.missing else ""
     lines = [f"{sign} {cut_middle(safe_line(node.name), _LABEL_WIDTH)}".lstrip()]
     if node.kind == "foreach":
         lines.append(counts_text(node))
-    elif node.kind == "file" and len(node.outputs) > 1:
-        lines.append(f"{len(node.outputs)} files")
+    elif node.kind == "file" and (files := files_text(node)):
+        lines.append(files)
     return lines
 
 

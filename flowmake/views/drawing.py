@@ -95,6 +95,7 @@ def of_plan(
         statuses={name: state_of(judgement, running=running) for name, judgement in plan.judgements.items()},
         commands={j.task.name: j.facts.recipe.text for j in tasks if j.facts.recipe is not None},
         reads={j.task.name: [*j.facts.inputs, *sorted(j.facts.unsettled)] for j in tasks},
+        missing={j.task.name: j.facts.missing for j in tasks if j.facts.missing},
     )
     drawn = composing.draw(plan.graph, names, known, options)
     nodes = (replace(n, command=mask(n.command), description=mask(n.description)) for n in drawn.nodes)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from flowmake.core.model import Input, Task
 from flowmake.core.patterns import compile_pattern
 from flowmake.views.picture import Edge, GraphLike, Node
+
+_MANY = 10
+"""Missing inputs of one task that are all drawn; more are one node."""
 
 
 class FileNodes:
@@ -39,7 +42,7 @@ class FileNodes:
 
     def _add_outputs(self, unit: str, members: Sequence[Task]) -> None:
         for paths in _slots([[output.path for output in task.outputs] for task in members]):
-            name = self._node(paths, unit)
+            name = _add(self.nodes, paths, unit)
             self._edges[Edge((False, unit), (True, name))] = None
             for path in paths:
                 self._made[path] = name
@@ -65,7 +68,7 @@ class FileNodes:
 
     def _add_sources(self, unit: str, members: Sequence[Task]) -> None:
         for paths in _slots([[e.path for e in self._sources(task)] for task in members]):
-            name = self._node(paths, unit)
+            name = _add(self.nodes, paths, unit)
             self._edges[Edge((True, name), (False, unit))] = None
 
     def _sources(self, task: Task) -> Iterator[Input]:
@@ -107,16 +110,40 @@ class FileNodes:
                 return
             yield self._sorted[index]
 
-    def _node(self, paths: Sequence[str], unit: str) -> str:
-        if len(paths) == 1:
-            name = paths[0]
-            self.nodes.setdefault(name, Node(name, "file", outputs=(name,)))
-            return name
-        name = common_pattern(paths)
-        while name in self.nodes and self.nodes[name].outputs != tuple(paths):
-            name += f" ({unit})"
-        self.nodes.setdefault(name, Node(name, "file", outputs=tuple(paths)))
+
+class MissingFiles:
+    """In a picture without files, those that are not there and that nothing makes: no task that reads them can run."""
+
+    def __init__(
+        self, graph: GraphLike, units: Mapping[str, Sequence[str]], missing: Mapping[str, Collection[str]]
+    ) -> None:
+        self.nodes: dict[str, Node] = {}
+        self._edges: list[Edge] = []
+        for unit, names in units.items():
+            gone = dict.fromkeys(path for name in names for path in missing.get(name, ()))
+            rows = ([entry.path for entry in graph.tasks[name].inputs] for name in names if name in missing)
+            slots = [[path for path in slot if path in gone] for slot in _slots(list(rows))]
+            listed = [path for path in gone if path not in {*chain(*slots)}]
+            slots = [slot for slot in (*slots, listed) if slot]
+            for paths in slots if len(slots) <= _MANY else [list(gone)]:
+                self._edges.append(Edge((True, _add(self.nodes, paths, unit)), (False, unit)))
+
+    def edges_with(self, edges: Iterable[Edge]) -> tuple[Edge, ...]:
+        """Those given, and where the files are missed."""
+        return (*edges, *self._edges)
+
+
+def _add(nodes: dict[str, Node], paths: Sequence[str], unit: str) -> str:
+    """The name of the node for these paths of a unit, which is added if it is not there."""
+    if len(paths) == 1:
+        name = paths[0]
+        nodes.setdefault(name, Node(name, "file", outputs=(name,)))
         return name
+    name = common_pattern(paths)
+    while name in nodes and nodes[name].outputs != tuple(paths):
+        name += f" ({unit})"
+    nodes.setdefault(name, Node(name, "file", outputs=tuple(paths)))
+    return name
 
 
 def common_pattern(paths: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ def _kind(edge: Edge) -> str:
 
 def _node(node: Node) -> dict[str, Any]:
     if node.kind == "file":
-        return {"file": node.name, "paths": list(node.outputs)}
+        return {"file": node.name, "paths": list(node.outputs), "missing": list(node.missing)}
     fields: dict[str, Any] = {
         "task": node.name,
         "kind": node.kind,

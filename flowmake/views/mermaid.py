@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from flowmake.core.text import cut_middle, safe_line
-from flowmake.views.picture import STATUSES, Node, Picture, Status, counts_text
+from flowmake.views.picture import STATUSES, Node, Picture, Status, counts_text, files_text
 
 _LABEL_WIDTH = 48
 _MARKUP = re.compile(r'["#<>&`\\$%]|:(?! )')
@@ -21,6 +21,7 @@ _CLASSES: dict[Status, str] = {
     "queued": "fill:#cfe2ff,stroke:#0b4fb3,stroke-dasharray:4 3,color:#111",
     "failed": "fill:#f3b4ae,stroke:#8f1d14,stroke-width:3px,stroke-dasharray:1 2,color:#111",
 }
+_MISSING = "fill:#fff,stroke:#8f1d14,stroke-width:2px,stroke-dasharray:4 3,color:#8f1d14"
 
 
 def source(picture: Picture, direction: str = "LR") -> str:
@@ -44,6 +45,9 @@ def _lines(picture: Picture, direction: str) -> Iterator[str]:
         if having and status in _CLASSES:
             yield f"    classDef {status} {_CLASSES[status]}"
             yield f"    class {','.join(having)} {status}"
+    if missing := [ids[node.key] for node in picture.nodes if node.missing]:
+        yield f"    classDef missing {_MISSING}"
+        yield f"    class {','.join(missing)} missing"
 
 
 def _nodes(picture: Picture, ids: dict[tuple[bool, str], str]) -> Iterator[str]:
@@ -65,8 +69,8 @@ def _label(node: Node) -> str:
     name = cut_middle(safe_line(node.name), _LABEL_WIDTH)
     if node.kind == "foreach":
         name += f" ({counts_text(node)})"
-    elif node.kind == "file" and len(node.outputs) > 1:
-        name += f" ({len(node.outputs)} files)"
+    elif node.kind == "file" and (files := files_text(node)):
+        name += f" ({files})"
     return _quoted(f"{name}: {node.status}" if node.kind != "file" and node.status != "unknown" else name)
 
 

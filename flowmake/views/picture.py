@@ -45,7 +45,8 @@ class Node(Struct, frozen=True):
 
     `tasks` are the concrete tasks it stands for, `counts` how many of them have which status; `expandable` says that
     the instances of a fan-out are not known yet. `cluster` names the box it is drawn in, `link` is where a click leads;
-    both may be empty.
+    both may be empty. `missing` are the paths of a file node that tasks
+    read, that are not there and that nothing makes.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Node(Struct, frozen=True):
     cluster: str = ""
     link: str = ""
     expandable: bool = False
+    missing: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[bool, str]:
@@ -88,6 +90,15 @@ def counts_text(node: Node) -> str:
         return "instances not known yet"
     notable = [f"{_of(node, s)} {s}" for s in STATUSES if s not in ("fresh", "unknown") and node.counts.get(s)]
     return ", ".join([counted(len(node.tasks), "instance"), *notable])
+
+
+def files_text(node: Node) -> str:
+    """`3 files, 2 missing` (or `all`) for a node of several, `missing` for one that is; empty for one that is there."""
+    if len(node.outputs) == 1:
+        return "missing" if node.missing else ""
+    files = counted(len(node.outputs), "file")
+    count = "all" if len(node.missing) == len(node.outputs) else str(len(node.missing))
+    return f"{files}, {count} missing" if node.missing else files
 
 
 def _of(node: Node, status: Status) -> str:

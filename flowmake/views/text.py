@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from flowmake.core.text import safe_line, to_ascii
-from flowmake.views.picture import Node, Picture, counts_text, ends, upstream_of
+from flowmake.views.picture import Node, Picture, counts_text, ends, files_text, upstream_of
 
 Key = tuple[bool, str]
 _GAP = "   "
@@ -70,7 +70,7 @@ def describe(node: Node) -> str:
     """The name of a node and how it stands."""
     name = safe_line(node.name)
     if node.kind == "file":
-        return f"{name} ({len(node.outputs)} files)" if len(node.outputs) > 1 else name
+        return f"{name} ({files})" if (files := files_text(node)) else name
     if node.kind == "foreach":
         return f"{name} [{counts_text(node)}]"
     return name if node.status == "unknown" else f"{name} [{node.status}]"

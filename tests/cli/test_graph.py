@@ -144,8 +144,58 @@ def test_a_broken_neighbour_does_not_keep_a_part_from_being_drawn(letters: Any) 
     assert letters.run("graph", "--format", "text", "upper", "--down", "1").stdout == (
         "part [2 instances, all stale]\n└─ upper [stale]\n"
         "lint [stale]\n└─ upper [stale]\n"
-        "broken [stale]\n└─ upper [stale]\n"
+        "broken [stale]\n├─ upper [stale]\n└─ missing (missing)\n"
     )
+
+
+LACKING = """\
+    [tasks.part]
+    foreach = { n = ["1", "2", "3"] }
+    inputs = ["raw/{{ n }}.txt", "common.txt"]
+    outputs = ["part/{{ n }}.txt"]
+    run = "cat {{ inputs }} > {{ outputs }}"
+
+    [tasks.all]
+    inputs = ["part/*.txt", "rules.txt"]
+    run = "cat {{ inputs }}"
+    """
+
+
+def test_inputs_that_are_not_there_are_drawn_as_missing(project: Any) -> None:
+    project.flowfile(LACKING)
+    project.write("raw/2.txt")
+    project.write("rules.txt")
+    done = project.run("graph", "--format", "text")
+    assert (done.code, done.stdout) == (
+        0,
+        "all [stale]\n"
+        "└─ part [3 instances, all stale]\n"
+        "   ├─ raw/*.txt (2 files, all missing)\n"
+        "   └─ common.txt (missing)\n",
+    )
+    assert project.run("graph", "--format", "text", "--files").stdout == (
+        "all [stale]\n"
+        "├─ part/*.txt (3 files)\n"
+        "│  └─ part [3 instances, all stale]\n"
+        "│     ├─ raw/*.txt (3 files, 2 missing)\n"
+        "│     └─ common.txt (missing)\n"
+        "└─ rules.txt\n"
+    )
+    assert 'n2>"raw/*.txt (2 files, all missing)"]' in project.run("graph", "--format", "mermaid").stdout
+    found = {node["file"]: node["missing"] for node in _nodes(project, "--files") if "file" in node}
+    assert (found["raw/*.txt"], found["rules.txt"]) == (["raw/1.txt", "raw/3.txt"], [])
+    assert '[label="\u00d7 common.txt\nmissing"' in project.run("graph").stdout
+
+
+def test_many_missing_inputs_of_one_task_are_one_node(project: Any) -> None:
+    paths = ", ".join(f'"raw/{number}.txt"' for number in range(20))
+    project.flowfile(f'[tasks.all]\ninputs = [{paths}]\nrun = "true"')
+    assert project.run("graph", "--format", "text").stdout == "all [stale]\n└─ raw/*.txt (20 files, all missing)\n"
+
+
+def _nodes(project: Any, *options: str) -> list[Any]:
+    found: list[Any] = json.loads(project.run("graph", "--format", "json", *options).stdout)["nodes"]
+    return found
 
 
 def test_a_picture_that_nobody_can_read_comes_with_a_hint(project: Any) -> None:
