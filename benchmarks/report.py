@@ -24,8 +24,8 @@ Layers of a hundred small tasks, each of which reads one source and two outputs 
 their children. `benchmarks/run` makes this page; `results.json` holds every single run.
 
 What is compared differs in what it promises: flowmake, scons, doit, Snakemake, pytask, DVC and go-task look at
-contents, ninja, make, tup and shake at times, and Luigi only at whether an output exists. Only flowmake, Snakemake,
-pytask, Luigi and DVC keep a log or a record of each run.
+contents, ninja, make, tup and shake at times, and Luigi only at whether an output exists. flowmake keeps, besides, what
+every task printed and the events of every run.
 
 Commands are run by `/bin/sh -c`; only go-task interprets them itself, and scons runs `sh`. Every build begins in a new
 folder, with everything written to the disk that is to be written, and nothing is deleted before the last one ends.
