@@ -85,3 +85,14 @@ def _talking(end: socket.socket, *argv: str, package: str) -> Iterator[subproces
         raise AssertionError(f"this test needs {argv[0]} (apt install {package})") from None
     with process:
         yield process
+
+
+@contextmanager
+def mounted_memory(place: Path, size: str) -> Iterator[None]:
+    """A small file system in memory at this place."""
+    assert os.geteuid() == 0, "this test mounts a file system: run it as root"
+    command("mount", "mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place)
+    try:
+        yield
+    finally:
+        command("mount", "umount", "--lazy", place)

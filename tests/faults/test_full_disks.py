@@ -9,13 +9,14 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import Result
 from tests.crashing import Stand, Story
 from tests.disks import SmallDisk, small_disk
-from tests.faults.test_crash_points import STORIES
+from tests.faults.test_crash_points import CHAIN, STORIES
 
 SIZE = "4m"
 MOST = 200
@@ -80,3 +81,30 @@ if sys.platform == "linux":
     @pytest.mark.parametrize("name", CHOSEN)
     def test_a_page_more_each_time_until_there_is_room(stand: Stands, name: str) -> None:
         assert any(stand(name).squeeze(pages) for pages in range(MOST))
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("report", "-o", "made"),
+            ("report", "--format", "trace", "-o", "made"),
+            ("graph", "--format", "json", "-o", "made"),
+            ("graph", "-o", "made.dot"),
+        ],
+    )
+    def test_what_is_written_on_request_is_whole_or_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+        """What was there before stays."""
+        with small_disk(tmp_path, SIZE) as disk:
+            project = disk.project
+            project.flowfile(CHAIN)
+            project.write("in", "1")
+            assert project.run("run", "-q", env={"RAN": "/dev/null"}).code == 0
+            project.write(words[-1], "before")
+            disk.leave(0)
+            done = project.run(*words)
+            assert done.code == 4, done
+            assert "No space left on device" in done.stderr
+            assert "internal error" not in done.stderr
+            assert project.read(words[-1]) == "before"
+            disk.clear()
+            assert project.run(*words).code == 0
+            assert project.read(words[-1]) != "before"
