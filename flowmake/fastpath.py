@@ -18,7 +18,7 @@ STATE = ".flowmake"
 
 def run(argv: list[str]) -> int | Found | None:
     """The exit code, if a snapshot answers the command; what differs from one that would; None if there is none."""
-    found = _find(argv)
+    found = _find(argv) if argv[:1] == ["run"] else None
     if found is None or found.answer is None:
         return found
     try:
@@ -28,25 +28,38 @@ def run(argv: list[str]) -> int | Found | None:
     return 0
 
 
+def listing() -> str | None:
+    """What a run has kept of the flow around the current folder, if all that it read for it is as it was."""
+    found = _find([])
+    return None if found is None else found.answer
+
+
 def _find(argv: list[str]) -> Found | None:
-    if argv[:1] != ["run"] or "FLOWMAKE_STATE_DIR" in os.environ:
+    """The snapshot of a run with these arguments; without any, that of what is told about the flow."""
+    if "FLOWMAKE_STATE_DIR" in os.environ:
         return None
     try:
         folder = os.getcwd()
     except FileNotFoundError:
         return None
-    key = question(argv, folder)
     flowfile = _flowfile(argv, folder)
     if flowfile is None:
         return None
     root, name = flowfile
+    key = question(argv, folder) if argv else flow_question(root)
     state = snapshot.own_folder(os.path.join(root, STATE), name)
-    return snapshot.find(snapshot.path_for(state, key), key, os.environ, time())
+    path = snapshot.path_for(state, key) if argv else snapshot.listing_path(state)
+    return snapshot.find(path, key, os.environ, time())
 
 
 def question(argv: list[str], folder: str) -> bytes:
     """The key of this command line, called from this folder, in this environment."""
     return snapshot.key_of(argv, folder, os.environ, __version__)
+
+
+def flow_question(root: str) -> bytes:
+    """The key of what is told about the flow in a root, in this environment, from wherever it is asked."""
+    return question([], root)
 
 
 def _flowfile(argv: list[str], folder: str) -> tuple[str, str] | None:

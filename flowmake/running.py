@@ -21,7 +21,7 @@ from flowmake.engine.scheduler import Scheduler
 from flowmake.engine.session import Session
 from flowmake.engine.states import State
 from flowmake.outposts import Outposts
-from flowmake.shortcut import Invocation, Sight, remember
+from flowmake.shortcut import Invocation, Sight, remember, remember_flow
 from flowmake.workspace import RunOptions, View, Workspace, check
 from flowmake.world import snapshot
 
@@ -92,11 +92,14 @@ class Run:
 
     def _remember(self, sight: Sight, finished: RunFinished) -> None:
         """A snapshot is a convenience: what keeps it from being written is no failure of the run."""
-        if self._invocation is None or finished.exit_code or self._options.changes_demand:
+        if self._invocation is None:
             return
-        if sight.view.store.notices:
-            return  # the records were damaged, and are not those of all that is fresh
         try:
+            remember_flow(self._workspace, self._invocation)
+            if finished.exit_code or self._options.changes_demand:
+                return
+            if sight.view.store.notices:
+                return  # the records were damaged, and are not those of all that is fresh
             remember(self._workspace, self._invocation, sight, self._ran)
         except (OSError, FlowmakeError) as error:
             self._say(f"the next run will look at everything again: {error}")

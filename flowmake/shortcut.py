@@ -19,6 +19,7 @@ from flowmake.workspace import View, Workspace, reveal
 from flowmake.world import snapshot
 from flowmake.world.files import DiskFiles
 from flowmake.world.looked import Looked
+from flowmake.world.statcache import Figures
 
 
 class Kept(Struct, frozen=True):
@@ -34,13 +35,15 @@ class Invocation(Struct, frozen=True):
     """A way of calling flowmake that may be answered from a snapshot: its key, and what to say of N fresh tasks.
 
     `asked` is what whoever called wants to find again beside a compiled graph; None if it cannot be written down.
-    `kept` is what this run goes by instead of looking at everything.
+    `kept` is what this run goes by instead of looking at everything. `listing` is what may be told about the whole
+    flow, with the key to find it by.
     """
 
     key: bytes
     message: Callable[[int], str]
     asked: bytes | None = b""
     kept: Kept | None = None
+    listing: tuple[bytes, str] | None = None
 
 
 class Sight(Struct, frozen=True):
@@ -77,6 +80,17 @@ def remember(workspace: Workspace, invocation: Invocation, sight: Sight, ran: Co
         return _patch(invocation.kept, sight, looked, ran)
     _write(workspace, invocation, sight, looked)
     return True
+
+
+def remember_flow(workspace: Workspace, invocation: Invocation) -> None:
+    """Write down what may be told about the flow as long as all that was read for it is as it is. Raises `OSError`."""
+    looked = workspace.looked_at
+    if invocation.listing is None or looked is None or not looked.settle():
+        return
+    key, told = invocation.listing
+    path = snapshot.listing_path(workspace.state.path)
+    states, absent = _as_bytes(looked)
+    snapshot.write(path, key, told, workspace.flow.root, states, absent, {}, float("inf"), racy=_racy(looked))
 
 
 def _again(workspace: Workspace, sight: Sight) -> Sight:
@@ -128,18 +142,26 @@ def _write(workspace: Workspace, invocation: Invocation, sight: Sight, looked: L
     if _tells_dates(graph):
         variables.add("TZ")
     path = snapshot.path_for(workspace.state.path, invocation.key)
+    seal = _compile(path, invocation, sight, looked)
+    states, absent = _as_bytes(looked)
     snapshot.write(
         path,
         invocation.key,
         invocation.message(len(tasks)),
         workspace.flow.root,
-        {os.fsencode(path): figures for path, figures in looked.files.items()},
-        [os.fsencode(path) for path in looked.absent],
+        states,
+        absent,
         {name: snapshot.digest(os.environ.get(name)) for name in variables},
         min(_deadlines(graph, evidence, tasks), default=float("inf")),
-        _compile(path, invocation, sight, looked),
+        seal,
         _racy(looked),
     )
+
+
+def _as_bytes(looked: Looked) -> tuple[dict[bytes, Figures], set[bytes]]:
+    """Files with their figures, and paths where nothing is."""
+    states = {os.fsencode(path): figures for path, figures in looked.files.items()}
+    return states, {os.fsencode(path) for path in looked.absent}
 
 
 def _racy(looked: Looked) -> dict[bytes, str]:
@@ -192,8 +214,8 @@ def _patch(kept: Kept, sight: Sight, looked: Looked, ran: Collection[str]) -> bo
     from flowmake.world.patching import Patch
 
     found, compiled = kept.found, kept.compiled
-    states = {os.fsencode(path): figures for path, figures in looked.files.items()}
-    patch = Patch(states, {os.fsencode(path) for path in looked.absent}, set(found.changed), _racy(looked))
+    states, absent = _as_bytes(looked)
+    patch = Patch(states, absent, set(found.changed), _racy(looked))
     differing = {os.fsdecode(path) for path in patch.differing(found)} - kept.read_again
     concerned = compiled.affected(differing)
     within = sight.demand.within or {}

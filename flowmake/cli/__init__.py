@@ -25,10 +25,6 @@ def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can carry
-    import gc
-
-    # What is made lives to the end, as a rule: searching it for cycles took a quarter of the time to load a large flow.
-    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
     if found is not None and (code := _again(found)) is not None:
         return code
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -37,17 +33,33 @@ def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
 
         if (text := frontpage.answer(arguments)) is not None:
             return _printed(text)
+        if (code := _listed(arguments)) is not None:
+            return code
     return _invoked(arguments)
 
 
 def _again(found: Found) -> int | None:
     """The exit code of a run of what is affected; None where everything has to be looked at."""
+    _search_seldom()
     from flowmake.cli.carrying import again
 
     try:
         return again(found)
     except (Exception, KeyboardInterrupt) as error:
         return _explain(error, None)
+
+
+def _listed(arguments: list[str]) -> int | None:
+    """The exit code where the table of tasks is at hand; None where it has to be made."""
+    from flowmake.cli import tasklist
+
+    try:
+        if not tasklist.is_answered(arguments):
+            return None
+        sys.stdout.flush()
+    except Exception as error:
+        return _explain(error, None)
+    return 0
 
 
 def _printed(text: str) -> int:
@@ -59,8 +71,16 @@ def _printed(text: str) -> int:
     return 0
 
 
+def _search_seldom() -> None:
+    """What is made lives to the end, as a rule: searching it for cycles took a quarter of the time to load a flow."""
+    import gc
+
+    gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
+
+
 def _invoked(arguments: list[str]) -> int:
     """The exit code of a command, found and parsed by click."""
+    _search_seldom()
     import click
 
     from flowmake.cli.group import flowmake

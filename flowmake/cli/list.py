@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from flowmake.cli import tasklist
 from flowmake.cli.given import open_flow, open_project
 from flowmake.cli.options import flow_options, json_option
 from flowmake.cli.table import help_of
-from flowmake.core.templates import has_template
 
 if TYPE_CHECKING:
     from flowmake.cli.documents import TaskListed
@@ -27,9 +26,9 @@ def command(ctx: click.Context, tag: str | None, as_json: bool) -> int:
     opened = open_flow(ctx)
     flow = opened.flow
     shown = [d for d in flow.declarations.values() if tag is None or tag in d.tags]
-    graph = None if not as_json and all(map(_is_plain, shown)) else open_project(ctx, opened).graph()
+    graph = None if not as_json and all(map(tasklist.is_plain, shown)) else open_project(ctx, opened).graph()
     if graph is None or not as_json:
-        _print(shown, graph)
+        tasklist.print_tasks([tasklist.row(d, _name(d, graph), _description(d, graph)) for d in shown])
         return 0
     from flowmake.cli import documents
 
@@ -55,19 +54,6 @@ def _listed(declaration: Declaration, graph: Graph) -> TaskListed:
 
 def _instances(name: str, graph: Graph) -> list[str] | None:
     return None if name in graph.fanouts else list(graph.groups.get(name, (name,)))
-
-
-def _is_plain(declaration: Declaration) -> bool:
-    """All that is shown of it stands in the Flowfile as it is: nobody needs to make a graph of the tasks."""
-    return declaration.foreach is None and not has_template(declaration.description)
-
-
-def _print(declarations: list[Declaration], graph: Graph | None) -> None:
-    from flowmake.views.table import Column, print_table
-
-    columns = [Column("task", middle=True), Column("tags", spare=1), Column("description")]
-    rows = [[_name(d, graph), ", ".join(d.tags), _description(d, graph)] for d in declarations]
-    print_table(columns, rows, sys.stdout)
 
 
 def _description(declaration: Declaration, graph: Graph | None) -> str:

@@ -18,6 +18,7 @@ from flowmake.cli.table import help_of
 if TYPE_CHECKING:
     from flowmake.build import Project, RunOptions
     from flowmake.cli.carrying import Asked
+    from flowmake.core.model import Flow
     from flowmake.shortcut import Invocation
 
 LOCK = re.compile(r"wait(=\d+(\.\d+)?)?|fail|skip", re.ASCII)
@@ -113,10 +114,10 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> in
     if given["dry_run"]:
         return _preview(project, targets, options, verbose=given["verbose"])
     asked = Asked(options, Wishes(**{name: given[name] for name in Wishes.__struct_fields__}), os.getcwd())
-    return carry_out(project, targets, asked, _invocation(ctx, asked))
+    return carry_out(project, targets, asked, _invocation(ctx, asked, project.flow))
 
 
-def _invocation(ctx: click.Context, asked: Asked) -> Invocation | None:
+def _invocation(ctx: click.Context, asked: Asked, flow: Flow) -> Invocation | None:
     """What the same command line may be answered with next time, if it asks for no more than that.
 
     With a profile it does: that file may say something else by then.
@@ -125,11 +126,18 @@ def _invocation(ctx: click.Context, asked: Asked) -> Invocation | None:
     if wishes.verbose or wishes.want_files or ctx.default_map is not None:
         return None
     from flowmake import fastpath
+    from flowmake.cli import tasklist
     from flowmake.observers.summary import nothing_to_do
     from flowmake.shortcut import Invocation
 
     key = fastpath.question(sys.argv[1:], started_in(ctx))
-    return Invocation(key, lambda total: "" if wishes.quiet else nothing_to_do(total) + "\n", asked.as_bytes())
+    told = tasklist.as_text(flow)
+    return Invocation(
+        key,
+        lambda total: "" if wishes.quiet else nothing_to_do(total) + "\n",
+        asked.as_bytes(),
+        listing=None if told is None else (fastpath.flow_question(flow.root), told),
+    )
 
 
 def _preview(project: Project, targets: tuple[str, ...], options: RunOptions, *, verbose: bool) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from itertools import accumulate, chain, pairwise
+from collections.abc import Callable, Container, Iterable, Mapping
+from itertools import chain, pairwise
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -126,7 +126,7 @@ class Compiled:
         self._revised = {new.name: structs.replace(self._task(new.name), declared=new) for new in changed}
         return self._revised
 
-    def revised(self) -> dict[str, bytes | memoryview]:
+    def revised(self) -> Sections:
         """The sections with what was taken over."""
         if not self._revised:
             return dict(self._sections)
@@ -284,10 +284,13 @@ def encoded(value: Any) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
-def packed(name: str, items: Sequence[bytes | memoryview]) -> dict[str, bytes]:
-    """Blocks of bytes one after the other, and where each begins."""
-    begins = array("I", accumulate(map(len, items), initial=0))
-    return {name: b"".join(items), f"{name} begins": begins.tobytes()}
+def packed(name: str, items: Iterable[bytes | memoryview]) -> Sections:
+    """Blocks of bytes one after the other, and where each begins. They need not all be there at the same time."""
+    data, begins = bytearray(), array("I", (0,))
+    for item in items:
+        data += item
+        begins.append(len(data))
+    return {name: memoryview(data), f"{name} begins": begins.tobytes()}
 
 
 def path_bytes(path: str) -> bytes:

@@ -6,7 +6,17 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
-from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text, packed, path_bytes
+from flowmake.core.compiled import (
+    UNWRITABLE,
+    Entry,
+    Question,
+    Sections,
+    declared_digest,
+    encoded,
+    flow_text,
+    packed,
+    path_bytes,
+)
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Declaration
@@ -14,7 +24,7 @@ from flowmake.core.model import Declaration
 
 def flatten(
     evidence: Evidence, names: Sequence[str], decisive: Iterable[str], question: Question, has_leftovers: bool
-) -> dict[str, bytes] | None:
+) -> Sections | None:
     """The tasks behind `names`, all fresh and upstream first, as bytes by section; None where that would not do.
 
     `decisive` are paths on which more hangs than the tasks that read them. `has_leftovers`: there are files that
@@ -26,14 +36,15 @@ def flatten(
     numbers = {name: number for number, name in enumerate(names)}
     declarations: dict[int, tuple[int, Declaration]] = {}
     try:
-        entries = [encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in names]
-        texts = [encoded(declared) for _, declared in declarations.values()]
+        entries = (encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in names)
         makers = graph.outputs
         sections = {
             "flow": flow_text(graph.flow),
             "question": encoded(question),
             "declared": encoded({d.name: declared_digest(d) for d in graph.flow.declarations.values()}),
             "makers": encoded((makers.files, makers.directories, makers.globs)),
+            **packed("entry", entries),  # first, since it finds the declarations
+            **packed("declaration", (encoded(declared) for _, declared in declarations.values())),
         }
         down = _downstream(graph, names, numbers)
     except (*UNWRITABLE, KeyError):  # a task beyond the question
@@ -45,11 +56,9 @@ def flatten(
         "names": _joined(names),
         "groups": _joined(name for name in names if graph.tasks[name].is_group),
         "decisive": _joined(sorted({*decisive})),
-        **packed("path", [path_bytes(path) for path in paths]),
-        **packed("entry", entries),
-        **packed("declaration", texts),
-        **packed("down", [array("I", one).tobytes() for one in down]),
-        **packed("owner", [array("I", sorted(owners[path])).tobytes() for path in paths]),
+        **packed("path", map(path_bytes, paths)),
+        **packed("down", (array("I", one).tobytes() for one in down)),
+        **packed("owner", (array("I", owners[path]).tobytes() for path in paths)),
     }
 
 
@@ -98,23 +107,23 @@ def _joined(texts: Iterable[str]) -> bytes:
     return "\0".join(["", *texts, ""]).encode("utf-8", "surrogateescape")
 
 
-def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) -> list[list[int]]:
-    down: list[list[int]] = [[] for _ in numbers]
+def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) -> list[tuple[int, ...]]:
+    down: list[tuple[int, ...]] = [()] * len(numbers)
     for number, name in enumerate(names):
         for other in graph.upstream(name):
-            down[numbers[other]].append(number)
+            down[numbers[other]] += (number,)
     return down
 
 
-def _owners(evidence: Evidence, names: Iterable[str]) -> dict[str, set[int]]:
-    """Which tasks were judged by which path."""
-    owners: dict[str, set[int]] = {}
+def _owners(evidence: Evidence, names: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Which tasks were judged by which path, in order."""
+    owners: dict[str, tuple[int, ...]] = {}
     for number, name in enumerate(names):
         task = evidence.graph.tasks[name]
         if task.is_group:
             continue
         trace = evidence.trace(name)
         read = () if trace is None else trace.inputs
-        for path in chain(read, evidence.output_paths(task), evidence.modules(task)):
-            owners.setdefault(path, set()).add(number)
+        for path in {*read, *evidence.output_paths(task), *evidence.modules(task)}:
+            owners[path] = (*owners.get(path, ()), number)
     return owners

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO
-
-from msgspec import Struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, NamedTuple
 
 from flowmake.core.text import safe_line, to_ascii
 from flowmake.world import cells
@@ -19,7 +17,10 @@ _LEAST = 12
 """Cells that a column had better have before another one is given up for it."""
 
 
-class Column(Struct, frozen=True):
+_UNSTYLED: Mapping[str, str] = {}
+
+
+class Column(NamedTuple):
     """A heading, and how its cells are shown.
 
     `right` aligns numbers; `styles` maps cells, or the words they begin with, to rich styles. The rest is for terminals
@@ -33,7 +34,7 @@ class Column(Struct, frozen=True):
     middle: bool = False
     spare: int = 0
     brief: Callable[[str], str] | None = None
-    styles: dict[str, str] = {}
+    styles: Mapping[str, str] = _UNSTYLED
 
 
 STATUS_STYLES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Mapping
 
-from xxhash import xxh3_64_hexdigest
+from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from flowmake.world import snapshot
 
@@ -14,12 +14,10 @@ MAGIC = b"flowmake sections 2\n"
 
 def write(path: str, sections: Mapping[str, bytes | memoryview], version: str) -> str:
     """Write them; the seal that tells this file from any other. Raises `OSError`."""
-    body = b"".join(sections.values())
     lengths = {name: len(data) for name, data in sections.items()}
     table = marshal.dumps((version, lengths))
-    seal = _seal(table, body)
-    snapshot.replace(path, MAGIC + len(table).to_bytes(4, "big") + table + body)
-    return seal
+    snapshot.replace(path, MAGIC, len(table).to_bytes(4, "big"), table, *sections.values())
+    return _seal(table, *sections.values())
 
 
 def read(path: str, seal: str, version: str) -> dict[str, memoryview] | None:
@@ -37,8 +35,11 @@ def read(path: str, seal: str, version: str) -> dict[str, memoryview] | None:
     return _parted(data[end:], lengths) if made_by == version else None
 
 
-def _seal(table: bytes | memoryview, body: bytes | memoryview) -> str:
-    return f"{xxh3_64_hexdigest(body)}-{xxh3_64_hexdigest(table)}"
+def _seal(table: bytes | memoryview, *body: bytes | memoryview) -> str:
+    hasher = xxh3_64()
+    for part in body:
+        hasher.update(part)
+    return f"{hasher.hexdigest()}-{xxh3_64_hexdigest(table)}"
 
 
 def _parted(body: memoryview, lengths: Mapping[str, int]) -> dict[str, memoryview]:

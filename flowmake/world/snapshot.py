@@ -35,6 +35,9 @@ MAGIC = b"flowmake snapshot 4\n"
 GRAPH = ".graph"
 """What a compiled graph's file is called after its snapshot's."""
 
+LISTING = "listing"
+"""What is told about the flow is called so. It rests on nothing that a task changes unseen, so it is not cleared."""
+
 PASSED_ON = ("FLOWMAKE_TASK", "FLOWMAKE_RUN_ID", "FLOWMAKE_ROOT")
 """What a task that calls flowmake again hands on; it differs from run to run and means nothing to flowmake."""
 
@@ -111,6 +114,11 @@ def path_for(state: str, key: bytes) -> str:
     return os.path.join(state, FOLDER, f"{crc32(key):08x}-{len(key):x}")
 
 
+def listing_path(state: str) -> str:
+    """Where the snapshot of what is told about the flow is kept, below a state folder."""
+    return os.path.join(state, FOLDER, LISTING)
+
+
 def _has_records(path: str) -> bool:
     """Who removes or ruins the records has everything run, whatever the snapshot beside them says."""
     return looks_whole(os.path.join(os.path.dirname(os.path.dirname(path)), "state.db"))
@@ -149,15 +157,15 @@ def keep(path: str, header: Header, chunks: list[Chunk]) -> None:
     """Write a snapshot file. Raises `OSError`."""
     body = marshal.dumps((header, chunks))
     _make_room(path)
-    replace(path, MAGIC + crc32(body).to_bytes(4, "big") + body)
+    replace(path, MAGIC, crc32(body).to_bytes(4, "big"), body)
 
 
-def replace(path: str, data: bytes) -> None:
-    """Write a file as a whole, and its folder if need be. Raises `OSError`."""
+def replace(path: str, *parts: bytes | memoryview) -> None:
+    """Write a file as a whole, part by part, and its folder if need be. Raises `OSError`."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     draft = f"{path}.{os.getpid()}"
     with open(draft, "wb") as file:
-        file.write(data)
+        file.writelines(parts)
     os.replace(draft, path)
 
 
@@ -198,7 +206,7 @@ def clear(state: str) -> None:
     except FileNotFoundError:
         return
     for name in names:
-        if not name.endswith(GRAPH):
+        if not name.endswith(GRAPH) and name != LISTING:
             os.unlink(os.path.join(folder, name))
 
 
