@@ -125,11 +125,10 @@ def _are_fresh(view: View, names: Iterable[str]) -> bool:
 
 def _together(workspace: Workspace, files: DiskFiles) -> Looked | None:
     """All that was looked at, for loading the flow and for judging; None if any part of it is uncertain."""
-    whole = Looked(workspace.flow.root)
-    for part in (workspace.looked_at, files.looked_at()):
-        if part is None or not (part.settle() and whole.take(part)):
-            return None
-    return whole
+    loading, whole = workspace.looked_at, files.looked_at()
+    if loading is None or whole is None:
+        return None
+    return whole if loading.settle() and whole.settle() and whole.take(loading) else None
 
 
 # -- a snapshot of everything ----------------------------------------------------------------------------------

@@ -26,6 +26,9 @@ EDITED = "changed while the task ran"
 """Recorded instead of a digest for an input that changed during the task; equal to no digest."""
 
 
+MANY = 64
+"""Inputs of one task that may well be worth more than one thread."""
+
 NOTHING: Mapping[str, str] = {}
 
 
@@ -123,14 +126,15 @@ class Evidence:
             return Facts(None, {}, {}, self._now(), tuple(pending))
         trace = self.trace(name)
         unsettled_tasks = self._concrete(pending)
-        inputs: dict[str, str] = {}
+        wanted: dict[str, Check] = {}
         unsettled: set[str] = set()
         resolved = self.resolve(task, unsettled_tasks)
         for path, check in self._all_inputs(task, resolved, trace):
             if pending and self._is_unsettled(path, unsettled_tasks):
                 unsettled.add(path)
             else:
-                inputs[path] = self.input_digest(path, check)
+                wanted[path] = check
+        inputs = self._input_digests(wanted)
         return Facts(
             recipe=None if pending and _mentions_files(task) else self.recipe(task, resolved),
             inputs=inputs,
@@ -142,6 +146,12 @@ class Evidence:
             forced=forced,
             missing=self._made_by_nobody(resolved, inputs) if ABSENT in inputs.values() else (),
         )
+
+    def _input_digests(self, wanted: Mapping[str, Check]) -> dict[str, str]:
+        if len(wanted) >= MANY:
+            plain = (path for path, check in wanted.items() if check == "content")
+            self.files.digests([path for path in plain if self.temporary.around(path) is None])
+        return {path: self.input_digest(path, check) for path, check in wanted.items()}
 
     def _made_by_nobody(self, resolved: Sequence[Resolved], inputs: Mapping[str, str]) -> tuple[str, ...]:
         """Declared inputs that are not there, and that no task makes."""

@@ -34,19 +34,16 @@ def flatten(
     if not _is_plain(graph):
         return None
     numbers = {name: number for number, name in enumerate(names)}
-    declarations: dict[int, tuple[int, Declaration]] = {}
     try:
-        entries = (encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in names)
         makers = graph.outputs
         sections = {
             "flow": flow_text(graph.flow),
             "question": encoded(question),
             "declared": encoded({d.name: declared_digest(d) for d in graph.flow.declarations.values()}),
             "makers": encoded((makers.files, makers.directories, makers.globs)),
-            **packed("entry", entries),  # first, since it finds the declarations
-            **packed("declaration", (encoded(declared) for _, declared in declarations.values())),
+            **_tasks(evidence, numbers, has_leftovers),
+            **packed("down", (array("I", one).tobytes() for one in _downstream(graph, names, numbers))),
         }
-        down = _downstream(graph, names, numbers)
     except (*UNWRITABLE, KeyError):  # a task beyond the question
         return None
     owners = _owners(evidence, names)
@@ -57,7 +54,6 @@ def flatten(
         "groups": _joined(name for name in names if graph.tasks[name].is_group),
         "decisive": _joined(sorted({*decisive})),
         **packed("path", map(path_bytes, paths)),
-        **packed("down", (array("I", one).tobytes() for one in down)),
         **packed("owner", (array("I", owners[path]).tobytes() for path in paths)),
     }
 
@@ -69,6 +65,14 @@ def _is_plain(graph: Graph) -> bool:
         return False
     outputs = chain.from_iterable(declaration.outputs for declaration in flow.declarations.values())
     return not any(output.temp for output in outputs)
+
+
+def _tasks(evidence: Evidence, numbers: Mapping[str, int], has_leftovers: bool) -> Sections:
+    declarations: dict[int, tuple[int, Declaration]] = {}
+    entries = (encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in numbers)
+    # In this order, since the entries find the declarations.
+    packed_entries = packed("entry", entries)
+    return {**packed_entries, **packed("declaration", (encoded(declared) for _, declared in declarations.values()))}
 
 
 def _entry(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,15 @@ CHUNK = 1 << 20
 
 THREADS_PAY_FROM = 1 << 18
 """Files below this many bytes are hashed sooner than handed to a thread."""
+
+SIDE_BY_SIDE_FROM = 32 << 20
+"""Bytes, in however many files, that one thread digests sooner than the means for several are loaded."""
+
+OPENING = 1 << 16
+"""As many bytes as are digested while a file is opened and closed."""
+
+_BATCH = 4 << 20
+"""Bytes that a thread takes on at once: handing on files one by one would take longer than digesting small ones."""
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 """Error numbers that mean: there is nothing at that path (a loop of links leads nowhere either)."""
@@ -96,25 +106,37 @@ def hash_entry(path: str, *, is_regular: bool = False, stop: Event | None = None
 
 
 def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
-    """`hash_entry` of regular files in order, given about how many bytes each has: big ones are hashed side by side."""
-    entry = partial(hash_entry, is_regular=True)
-    big = [path for path, size in sizes.items() if size >= THREADS_PAY_FROM]
-    if len(big) < 2:
-        return [entry(path) for path in sizes]
+    """`hash_entry` of regular files in order, given about how many bytes each has; side by side where that pays."""
+    if len(sizes) < 2 or sum(sizes.values()) + len(sizes) * OPENING < SIDE_BY_SIDE_FROM:
+        return _hash_batch(sizes)
     # Here, since most runs hash next to nothing and these take milliseconds to load.
     from concurrent.futures import ThreadPoolExecutor
     from threading import Event
 
     from flowmake.world.cpus import available_cpus
 
-    workers = min(len(big), available_cpus())
     stop = Event()
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(available_cpus()) as pool:
         try:
-            later = {path: pool.submit(entry, path, stop=stop) for path in big}
-            return [later[path].result() if path in later else entry(path) for path in sizes]
+            return list(chain.from_iterable(pool.map(partial(_hash_batch, stop=stop), _batches(sizes))))
         finally:
             stop.set()  # an error or an interruption would else be held up here until all are done
+
+
+def _hash_batch(paths: Iterable[str], stop: Event | None = None) -> list[Hashed]:
+    return [hash_entry(path, is_regular=True, stop=stop) for path in paths]
+
+
+def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    held = 0
+    for path, size in sizes.items():
+        batch.append(path)
+        held += size + OPENING
+        if held >= _BATCH:
+            yield batch
+            batch, held = [], 0
+    yield batch
 
 
 def _hash_once(path: str, is_regular: bool = False, stop: Event | None = None) -> Hashed:

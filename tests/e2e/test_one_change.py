@@ -91,8 +91,9 @@ def settle(project: Project, *args: str) -> None:
 
 
 def kept(project: Project) -> list[Path]:
+    """The snapshot and its compiled graph; not what is kept about the flow alone."""
     folder = project.root / ".flowmake" / "snapshots"
-    return sorted(folder.iterdir()) if folder.exists() else []
+    return sorted(path for path in folder.iterdir() if path.name != snapshot.LISTING) if folder.exists() else []
 
 
 def graphs(project: Project) -> list[Path]:

@@ -56,6 +56,22 @@ def test_a_run_loads_no_view_and_no_command_but_its_own(project: Project) -> Non
     assert {module for module in found if module.startswith("flowmake.views")} == set()
 
 
+def test_a_table_that_was_kept_takes_neither_click_nor_msgspec(project: Project) -> None:
+    settle(chain(project, 3))
+    found = loaded(project, "list")
+    assert among({*HEAVY, "click", "msgspec", "tomli", "xxhash"}, found) == set()
+    assert len(found) <= 45
+
+
+def test_one_change_loads_neither_a_parser_nor_what_few_commands_need(project: Project) -> None:
+    settle(chain(project, 3))
+    project.write("src/1", "changed")
+    found = loaded(project, "run", "-q")
+    needless = {*HEAVY, "click", "locale", "selectors", "subprocess", "threading", "tomli"} - {"sqlite3"}
+    assert among(needless, found) == set()
+    assert len(found) <= 180
+
+
 # -- database --------------------------------------------------------------------------------------------------
 
 

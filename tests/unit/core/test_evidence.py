@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowmake.core.errors import StateError
-from flowmake.core.evidence import EDITED, Evidence
+from flowmake.core.evidence import EDITED, MANY, Evidence
 from flowmake.core.fingerprint import EMPTY
 from flowmake.core.model import Task
 from tests.desk import Desk
@@ -61,6 +61,18 @@ def test_a_glob_sees_declared_outputs_before_they_are_there_but_not_its_own() ->
     more = "[tasks.other]\noutputs = ['out/other.csv', 'out/.hidden']\nrun = 'x'"
     desk = task("inputs = ['out/*']\noutputs = ['out/own', 'out/own*.x']", more, **{"out/own1.x": "", "out/src": ""})
     assert inputs_of(desk) == ["out/other.csv", "out/src"]
+
+
+@pytest.mark.parametrize("count", [MANY - 1, MANY])
+def test_the_digests_of_many_inputs_are_asked_for_at_once(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that they can be hashed side by side; the facts are the same."""
+    desk = task('inputs = ["in/*"]', **{f"in/{number:03}": str(number) for number in range(count)})
+    asked: list[str] = []
+    digests = desk.files.digests
+    monkeypatch.setattr(desk.files, "digests", lambda paths: asked.extend(paths) or digests(paths))
+    facts = desk.look().facts("t")
+    assert facts.inputs == {path: desk.files.digest(path) for path in sorted(desk.files.files)}
+    assert asked == (sorted(desk.files.files) if count == MANY else [])
 
 
 def test_a_list_names_paths_one_a_line() -> None:

@@ -144,7 +144,9 @@ def test_a_file_that_never_rests_is_not_to_be_trusted(tmp_path: Path, monkeypatc
     assert not hash_entry(str(path)).stable
 
 
-def test_many_at_once_keep_their_order(tmp_path: Path) -> None:
+def test_many_at_once_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In several threads, each of which takes several files."""
+    monkeypatch.setattr(hashing, "SIDE_BY_SIDE_FROM", 1 << 20)
     sizes = {}
     for index in range(12):
         path = tmp_path / str(index)
