@@ -104,3 +104,12 @@ def test_a_run_that_is_suspended_leaves_the_cursor_to_the_shell(project: Any) ->
         gate.write(b"go\n" * 4)
         assert terminal.end() == 1
     assert terminal.shown.count(HIDDEN) == terminal.shown.count(SHOWN_AGAIN) == 2
+
+
+def test_the_cursor_that_a_killed_run_has_hidden_comes_back_with_the_next(project: Any) -> None:
+    project.flowfile('[tasks.t]\noutputs = ["o"]\nrun = "test -e go || kill -9 $PPID; echo > o"\n')
+    killed = project.run_on_terminal("run")
+    assert (killed.code, HIDDEN in killed.stdout, SHOWN_AGAIN in killed.stdout) == (-signal.SIGKILL, True, False)
+    project.write("go")
+    done = project.run_on_terminal("run")
+    assert (done.code, SHOWN_AGAIN in done.stdout.rpartition(HIDDEN)[2]) == (0, True)
