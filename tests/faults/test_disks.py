@@ -66,6 +66,42 @@ if sys.platform == "linux":
         problem = f"StateError cannot use the state file `{tmp_path}/state.journal`: the disk is full 4"
         assert said == [problem, "True True True", "True []"]
 
+    def test_no_room_for_what_a_journal_is_folded_into(tmp_path: Path) -> None:
+        """The journal itself has found room, and speaks for all of it until the next writer can do better."""
+        said = in_small_disk(
+            tmp_path,
+            """
+            from flowmake.core.model import Attempt
+            from flowmake.world.store import FOLDED_AT, SqliteStore
+
+            store = SqliteStore(folder + "/state.db")
+            subprocess.run(["mount", "-o", "remount,size=900k", folder], check=True)
+            number = 0
+            try:
+                while number <= FOLDED_AT:
+                    store.begin_task(Attempt(f"t{number}", "running", "r1", 1.0))
+                    number += 1
+                    if number % 100 == 0:
+                        store.flush()
+            except FlowmakeError as error:
+                print(number, error.message, error.exit_code)
+            found = SqliteStore(folder + "/state.db", read_only=True).attempts()
+            print(len(found), os.path.exists(folder + "/state.journal"))
+            subprocess.run(["mount", "-o", "remount,size=20m", folder], check=True)
+            store = SqliteStore(folder + "/state.db")
+            print(len(store.attempts()), store.notices, os.path.exists(folder + "/state.journal"))
+            store.close()
+            found = SqliteStore(folder + "/state.db", read_only=True).attempts()
+            print(set(found) == {f"t{n}" for n in range(number)})
+            """,
+        )
+        assert said == [
+            f"10000 cannot use the state file `{tmp_path}/state.db`: the disk is full 4",
+            "10000 True",
+            "10000 [] False",
+            "True",
+        ]
+
     def test_a_disk_full_from_the_start(tmp_path: Path) -> None:
         said = in_small_disk(
             tmp_path,
