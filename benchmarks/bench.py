@@ -22,7 +22,7 @@ from typing import Any
 
 from environments import install_python, python_asked_for, told_by
 from kept import Kept
-from machine import described, digest_of
+from machine import build_options, described, digest_of
 from peers import OURS, PEERS, REPOSITORY, Peer
 from plan import expected_build, seconds_of_size
 from projects import SCENARIOS
@@ -103,6 +103,7 @@ def _terms(options: argparse.Namespace) -> Terms:
 def _header(options: argparse.Namespace, peers: list[Peer], environments: Path) -> dict[str, object]:
     python = told_by(python_asked_for())
     del python["prefix"]
+    python["built"] = " ".join(build_options(str(python["built"])))
     return {
         "machine": described(),
         "python": python,

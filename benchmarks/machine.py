@@ -34,12 +34,17 @@ def python_told(python: Mapping[str, str | bool]) -> str:
     """Which Python, and whether it was built with profile-guided optimisation, which makes it faster by a good part."""
     name = f"{python['implementation']} {python['version']}"
     given = str(python["built"])
-    options = " ".join(f"`{option}`" for option in re.findall(r"--(?:enable|with)[\w-]*(?:=[\w.-]+)?", given))
+    options = " ".join(f"`{option}`" for option in build_options(given))
     if "--enable-optimizations" in given:
         return f"{name}, built with profile-guided optimisation ({options})"
     if python["debian"]:
         return f"{name} as packaged by Debian, which builds it with profile-guided optimisation ({options})"
     return f"{name}, built without profile-guided optimisation ({options or 'no options'})"
+
+
+def build_options(arguments: str) -> list[str]:
+    """Of the arguments of `configure`, those that say what was built, and not where."""
+    return re.findall(r"--(?:enable|with)[\w-]*(?:=[\w.-]+)?", arguments)
 
 
 def digest_of(folder: Path) -> str:
