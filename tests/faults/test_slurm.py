@@ -273,3 +273,41 @@ def test_signals_cancel_the_jobs(flow: Any, cluster: Cluster, tmp_path: Path) ->
     flow.write("go")
     assert flow.run("run", env=cluster.env).code == 0
     assert_like_a_clean_run(flow, tmp_path, cluster.env)
+
+
+def records(project: Any) -> dict[str, str]:
+    """How each task of the last run ended."""
+    run = json.loads(project.run("history", "last", "--json").stdout)["runs"][0]
+    return {record["task"]: record["status"] for record in run["tasks"]}
+
+
+ENDLESS = """
+[executors.slurm]
+kind = "slurm"
+[defaults]
+executor = "slurm"
+[tasks.endless]
+run = "echo > begun; exec sleep 1000"
+{timeout}
+[tasks.never]
+run = "true"
+slurm.args = ["--hold"]
+"""
+
+
+def test_failing_fast_cancels_what_runs_and_what_queues(project: Any, cluster: Cluster) -> None:
+    wrong = '[tasks.wrong]\nrun = "while [ ! -e begun ]; do sleep 0.05; done; exit 3"\n'
+    project.flowfile(ENDLESS.format(timeout="") + wrong)
+    done = project.run("run", "--fail-fast", env=cluster.env)
+    cluster.until(lambda: not cluster.jobs(), "the jobs to go")
+    assert done.code == 1
+    assert "failed: `wrong`: exit code 3" in done.stderr
+    assert records(project) == {"endless": "interrupted", "wrong": "failed", "never": "interrupted"}
+
+
+def test_a_timeout_ends_the_job_and_failing_fast_the_others(project: Any, cluster: Cluster) -> None:
+    project.flowfile(ENDLESS.format(timeout="timeout = 1"))
+    done = project.run("run", "--fail-fast", env=cluster.env)
+    cluster.until(lambda: not cluster.jobs(), "the jobs to go")
+    assert done.code == 124
+    assert records(project) == {"endless": "timed_out", "never": "interrupted"}
