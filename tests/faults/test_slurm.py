@@ -226,6 +226,20 @@ def test_the_queue_is_full(project: Any, tmp_path: Path) -> None:
         assert_like_a_clean_run(project, tmp_path, small.env)
 
 
+def assert_told_where(project: Any, task: str, host: str) -> None:
+    """Of a task of the last run that ran on another machine than this."""
+    rows = project.run("history", "last").stdout.splitlines()
+    assert rows[0].split()[-1] == "HOST"
+    assert [row.split()[-1] for row in rows if row.startswith(f"{task} ")] == [host]
+    assert f" on {host}\n" in project.run("show", task).stdout
+    assert json.loads(project.run("show", task, "--json").stdout)["tasks"][0]["host"] == host
+    assert f"==> {task} on {host} <==\n" in project.run("log").stdout
+    assert project.run("report", "-o", "page.html").code == 0
+    assert f'"host":"{host}"' in project.read("page.html").replace(" ", "")
+    events = [json.loads(line) for path in runs(project) for line in path.read_text().splitlines()]
+    assert {event["host"] for event in events if event["event"] == "task_finished" and event["task"] == task} == {host}
+
+
 def test_a_link_is_cut_and_mended(project: Any, tmp_path: Path) -> None:
     """The orphan goes on, and comes to its end after the attempt that took its place."""
     project.write("Flowfile", FLOW.replace("while [ ! -e go ]", "while [ ! -e go.${SLURMD_NODENAME:-here} ]"))
@@ -239,6 +253,7 @@ def test_a_link_is_cut_and_mended(project: Any, tmp_path: Path) -> None:
             cluster.until(lambda: is_running(project, 2), "another attempt")
             project.write(f"go.{other}")
             finish(process)
+        assert_told_where(project, "part@1", other)
         done = project.read("parts/1")
         project.write(f"go.{first}")
         project.write("go")
