@@ -1,6 +1,7 @@
 """Runs tasks as Slurm jobs, one each or many in one, or inside one allocation. Unaware of Slurm's commands and answers.
 
-What runs on the nodes is `engine.node`; attempts and their ends pass through a mailbox on the shared file system.
+What runs on the nodes is `engine.errand`, in an allocation `engine.node`. Attempts and their ends pass through a
+mailbox on the shared file system.
 """
 
 from __future__ import annotations
