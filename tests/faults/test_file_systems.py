@@ -38,6 +38,8 @@ IN_A_ROW = (
 PUT_BACK = {"same size, same time", "output edited unseen", "edited in a tree", "target of a link", "discovered header"}
 """Edits after which size and modification time are as before: not to be seen where no other time is kept."""
 
+pytestmark = pytest.mark.root
+
 if sys.platform == "linux":
 
     @pytest.fixture

@@ -32,6 +32,8 @@ outputs = ["after"]
 run = "wc -l < out/big > {{ outputs }}"
 """
 
+pytestmark = pytest.mark.root
+
 if sys.platform == "linux":
 
     @pytest.fixture(params=["dask", "slurm"])

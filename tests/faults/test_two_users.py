@@ -25,6 +25,8 @@ run = "echo b >> ran; rm -f b; cat a a > b"
 """
 READING = "dac_read_search"  # so that neither the interpreter nor the folders of the tests need to be open to all
 
+pytestmark = pytest.mark.root
+
 if sys.platform == "linux":
 
     @pytest.fixture
