@@ -106,8 +106,8 @@ def trivial() -> tuple[float, list[float]]:
 def waiting() -> tuple[float, float]:
     """Megabytes, and the share of a core, of a coordinator with many tasks under way that do not end."""
     with TemporaryDirectory(prefix="flowmake-dask-") as at, Dask(Path(at, "dask")) as dask:
-        project(Path(at), dask, QUEUED, QUEUED, "exec sleep 1000")
-        process = subprocess.Popen([FLOWMAKE, "run", "-q"], cwd=at)
+        project(Path(at), dask, QUEUED, QUEUED, "exec sleep 1000 > {{ outputs }}")
+        process = subprocess.Popen([FLOWMAKE, "run", "-q"], cwd=at, stderr=subprocess.DEVNULL)
         try:
             coordinator, scheduler = psutil.Process(process.pid), psutil.Process(dask.scheduler.pid)
             settle(coordinator, scheduler)

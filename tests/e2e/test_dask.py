@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 import flowmake
+from flowmake.world.clock import SystemClock
 from tests.dasks import Dask
 from tests.processes import LIMIT, wait_gone
 from tests.slurm import Cluster
@@ -176,6 +178,29 @@ def test_ctrl_c_reaches_the_workers_on_this_machine_too(project: Any) -> None:
     assert process.returncode == 130
     assert "Traceback" not in said.decode()
     assert project.read("mask").split() == ["SigBlk:", "0" * 16]
+
+
+def test_what_waits_for_a_worker_looks_queued(project: Any, tmp_path: Path) -> None:
+    with Dask(tmp_path / "dask", workers=0) as own:
+        project.flowfile(
+            TABLE.format(own.address) + '[tasks.t]\nforeach = { n = [1, 2] }\nrun = "echo > gate; exec sleep 0.1"\n'
+        )
+        with project.gate() as gate, project.start("run", "--events", str(project.root / "events")) as process:
+            own.wait_for_log("Receive client connection: Client-flowmake")
+            while "task_queued" not in project.read("events"):
+                SystemClock().wait((), 0.02)
+            tasks = json.loads(project.run("status", "--json").stdout)["tasks"]
+            own.add_worker()
+            gate.read(1)
+            _, said = process.communicate(timeout=LIMIT)
+        assert process.returncode == 0
+    assert [(task["task"], task["state"]) for task in tasks] == [("t@1", "queued"), ("t@2", "queued")]
+    assert "[0/2] t@1 queued on dask\n" in said.decode()
+    events = [json.loads(line) for line in project.read("events").splitlines()]
+    for name in ("t@1", "t@2"):
+        mine = [event for event in events if event.get("task") == name]
+        assert [event["event"] for event in mine] == ["task_judged", "task_queued", "task_started", "task_finished"]
+        assert (mine[1]["executor"], mine[3]["host"]) == ("dask", socket.gethostname())
 
 
 # -- mistakes --------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import logging
 import pickle
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -27,6 +28,10 @@ from flowmake.world.bell import Bell
 if TYPE_CHECKING:
     from flowmake.engine.daskclient import DaskClient
     from flowmake.engine.daskcluster import Cluster
+
+
+BEGUN_EVERY = 0.5
+"""Seconds between two looks for what has begun, as its claim shows: that costs a listing, and no message."""
 
 
 class Options(RemoteOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +76,9 @@ class DaskExecutor(Executor):
         self._notices: deque[str] = deque()
         self._tasks: dict[str, str] = {}
         self._fences: dict[str, str] = {}
+        self._queued: set[str] = set()
+        """Fences of which nobody knows that their commands have begun."""
+        self._looked = 0.0
         self._mailbox = Mailbox(site.folder)
         self._mailbox.create()
         self._mailbox.empty()  # what dead runs left is not wanted: their clients are gone, and so are their results
@@ -83,11 +91,16 @@ class DaskExecutor(Executor):
             self._cluster.close()
             raise
         self._counted = {name.lower(): name for name in [*options.grants, *counted]}
-        self._traits = options.traits(self._counted)
+        self._traits = options.traits(self._counted, queues=True)
 
     @property
     def traits(self) -> Traits:
         return self._traits
+
+    @property
+    def interval(self) -> float | None:
+        """The bell tells of ends, but not of what begins."""
+        return BEGUN_EVERY if self._queued else None
 
     def fds(self) -> Sequence[int]:
         return (self._bell.fileno(),)
@@ -102,6 +115,7 @@ class DaskExecutor(Executor):
             return 0
         self._tasks[work.fence] = work.task
         self._fences[work.task] = work.fence
+        self._queued.add(work.fence)
         order = pickle.dumps(Begin(self._mailbox.folder, work.fence, sent), pickle.HIGHEST_PROTOCOL)
         name = work.task.partition("@")[0]
         self._client.submit(order=order, fence=work.fence, name=name, resources=self._asked(work.resources))
@@ -120,12 +134,22 @@ class DaskExecutor(Executor):
             task = self._tasks.pop(fence, None)
             if task is None:
                 continue
+            self._queued.discard(fence)
             self._mailbox.forget(fence)
             if self._fences.get(task) == fence:
                 del self._fences[task]
             found: Ended = pickle.loads(news) if isinstance(news, bytes) else news
             ended.append(structs.replace(found, task=task))
         return ended
+
+    def begun(self) -> Sequence[str]:
+        now = time.monotonic()
+        if not self._queued or now - self._looked < BEGUN_EVERY:
+            return ()
+        self._looked = now
+        begun = self._queued.intersection(self._mailbox.names("claims"))
+        self._queued -= begun
+        return [self._tasks[fence] for fence in sorted(begun)]
 
     def notices(self) -> Sequence[str]:
         return [self._notices.popleft() for _ in range(len(self._notices))]
@@ -137,6 +161,7 @@ class DaskExecutor(Executor):
             return
         if self._is_void(fence):
             del self._fences[task], self._tasks[fence]
+            self._queued.discard(fence)
             self._client.drop(fence)
             self._tell(Ended(task, signal=int(signal.SIGKILL if kill else signal.SIGTERM)))
         else:
