@@ -160,7 +160,7 @@ class OnSlurm(Local):
         """It is submitted, and gets to run, while the executor is polled."""
         fifo = os.open(self._meetings[task].path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            self.until(lambda: os.read(fifo, 10), f"{task} to run")
+            self.until(lambda: _read_at_once(fifo), f"{task} to run")
         finally:
             os.close(fifo)
 
@@ -170,6 +170,13 @@ class OnSlurm(Local):
             assert self.clock.monotonic() < limit, f"waited in vain for {what}"
             assert self.executor.poll() == []
             self.clock.wait(self.executor.fds(), self.executor.interval)
+
+
+def _read_at_once(fifo: int) -> bytes:
+    try:
+        return os.read(fifo, 10)
+    except BlockingIOError:  # somebody has opened it, and not written yet
+        return b""
 
 
 class InBatches(OnSlurm):
@@ -364,6 +371,25 @@ def test_outputs_of_a_failed_attempt_do_not_matter(remote: Any) -> None:
     remote.executor.start(remote.work("a", "sh", "-c", "echo one > file; exit 3", outputs=("file",)))
     ended = ends(remote, 1)["a"]
     assert (ended.exit_code, dict(ended.outputs)) == (3, {})
+
+
+def test_what_queues_tells_once_that_a_command_has_begun(remote: Any) -> None:
+    """Whatever does not queue has nothing to tell."""
+    executor, told = remote.executor, []
+    executor.start(remote.hangs("a"))
+    remote.settled("a")
+    limit = remote.clock.monotonic() + LIMIT
+    while executor.traits.queues and not told:
+        assert remote.clock.monotonic() < limit
+        assert executor.poll() == []
+        told += executor.begun()
+        remote.clock.wait(executor.fds(), executor.interval)
+    executor.stop("a")
+    while not executor.poll():
+        told += executor.begun()
+        remote.clock.wait(executor.fds(), executor.interval)
+    told += executor.begun()
+    assert told == ["a"] * executor.traits.queues
 
 
 def test_it_is_timed_from_its_start(remote: Any) -> None:
