@@ -179,7 +179,6 @@ class Attempts:
 
     def finish(self, running: Running, ended: Ended) -> Result:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
-        running.ended = self._session.clock.now()
         self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name)
         running.timed_out |= ended.timed_out
         self._settle_start(running, ended)

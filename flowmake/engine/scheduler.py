@@ -137,6 +137,7 @@ class Scheduler:
         for name, executor in self._session.executors.items():
             for ended in self._arrivals.sift(executor.poll(), executor.traits.latency):
                 running, claim = self._running.pop(ended.task)
+                running.ended = self._now()
                 self._give_back(claim)
                 ends.append((running, claim, ended))
             for task in executor.begun():
@@ -238,6 +239,7 @@ class Scheduler:
         name = running.task.name
         running.stopped = self._halted  # by what became of others of the same batch
         if running.stopped or not self._attempts.launch(running):
+            running.ended = self._now()
             self._give_back(claim)
             self._finish(running, claim, Ended(name, error=running.launch_error))
             return
