@@ -6,22 +6,21 @@ Which tasks were judged by a path is found among all paths in order, so that few
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Mapping
-from itertools import chain, pairwise
-from typing import Any, Generic, TypeVar
+from itertools import chain
+from typing import Any, TypeVar
 
 import msgspec
 import xxhash
 from msgspec import Struct, structs
 
+from flowmake.core.blocks import Blocks, Sections, numbers, packed, path_bytes, texts
 from flowmake.core.graph import Graph, Tables
 from flowmake.core.model import Declaration, Flow, Input, Output, Task, Trace
 from flowmake.core.producers import Producers, folders_of
 
 _Makers = tuple[dict[str, str], dict[str, str], dict[str, str]]
-Sections = Mapping[str, bytes | memoryview]
 Item = TypeVar("Item")
 UNWRITABLE = (OverflowError, UnicodeEncodeError)
 """Raised for numbers of more than 64 bits, and for names that are no text."""
@@ -60,17 +59,17 @@ class Compiled:
 
     def __init__(self, sections: Sections) -> None:
         self._sections = sections
-        self.names = _texts(sections["names"])
-        self._groups = frozenset(_texts(sections["groups"]))
+        self.names = texts(sections["names"])
+        self._groups = frozenset(texts(sections["groups"]))
         self.question = msgspec.msgpack.decode(sections["question"], type=Question)
         self.flow = msgspec.msgpack.decode(sections["flow"], type=Flow)
         self._makers = msgspec.msgpack.decode(sections["makers"], type=_Makers)
-        self._paths = _Blocks(sections, "path", bytes)
-        self.decisive = frozenset(_texts(sections["decisive"]))
-        self._entries = _Blocks(sections, "entry", msgspec.msgpack.Decoder(Entry).decode)
-        self._declarations = _Blocks(sections, "declaration", msgspec.msgpack.Decoder(Declaration).decode)
-        self._down = _Blocks(sections, "down", _numbers)
-        self._owners = _Blocks(sections, "owner", _numbers)
+        self._paths = Blocks(sections, "path", bytes)
+        self.decisive = frozenset(texts(sections["decisive"]))
+        self._entries = Blocks(sections, "entry", msgspec.msgpack.Decoder(Entry).decode)
+        self._declarations = Blocks(sections, "declaration", msgspec.msgpack.Decoder(Declaration).decode)
+        self._down = Blocks(sections, "down", numbers)
+        self._owners = Blocks(sections, "owner", numbers)
         self._number_of: dict[str, int] | None = None
         self._revised: dict[str, Task] = {}
 
@@ -222,28 +221,6 @@ class Compiled:
         )
 
 
-class _Blocks(Generic[Item]):
-    """Blocks of bytes by number, each decoded once, when it is asked for."""
-
-    def __init__(self, sections: Sections, name: str, decode: Callable[[memoryview], Item]) -> None:
-        self._data = memoryview(sections[name])
-        self._begins = memoryview(sections[f"{name} begins"]).cast("I")
-        self._decode = decode
-        self._known: dict[int, Item] = {}
-
-    def blocks(self) -> list[bytes | memoryview]:
-        """All of them, as they are."""
-        return [self._data[begin:end] for begin, end in pairwise(self._begins)]
-
-    def __len__(self) -> int:
-        return len(self._begins) - 1
-
-    def __getitem__(self, number: int) -> Item:
-        if number not in self._known:
-            self._known[number] = self._decode(self._data[self._begins[number] : self._begins[number + 1]])
-        return self._known[number]
-
-
 class _OnDemand(dict[str, Item]):
     """A table whose items are made when they are asked for by one of the known names; iterating sees those only."""
 
@@ -268,34 +245,12 @@ class _OnDemand(dict[str, Item]):
             return default
 
 
-def _texts(joined: bytes | memoryview) -> list[str]:
-    return bytes(joined[1:-1]).decode("utf-8", "surrogateescape").split("\0") if len(joined) > 2 else []
-
-
-def _numbers(data: memoryview) -> tuple[int, ...]:
-    return tuple(data.cast("I"))
-
-
 # -- as it is written ------------------------------------------------------------------------------------------
 
 
 def encoded(value: Any) -> bytes:
     """Raises one of `UNWRITABLE` for what has no such form."""
     return msgspec.msgpack.encode(value)
-
-
-def packed(name: str, items: Iterable[bytes | memoryview]) -> Sections:
-    """Blocks of bytes one after the other, and where each begins. They need not all be there at the same time."""
-    data, begins = bytearray(), array("I", (0,))
-    for item in items:
-        data += item
-        begins.append(len(data))
-    return {name: memoryview(data), f"{name} begins": begins.tobytes()}
-
-
-def path_bytes(path: str) -> bytes:
-    """A path as paths are sorted."""
-    return path.encode("utf-8", "surrogateescape")
 
 
 def flow_text(flow: Flow) -> bytes:

@@ -6,17 +6,8 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
-from flowmake.core.compiled import (
-    UNWRITABLE,
-    Entry,
-    Question,
-    Sections,
-    declared_digest,
-    encoded,
-    flow_text,
-    packed,
-    path_bytes,
-)
+from flowmake.core.blocks import Sections, joined, packed, path_bytes
+from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Declaration
@@ -50,9 +41,9 @@ def flatten(
     paths = sorted(owners, key=path_bytes)
     return {
         **sections,
-        "names": _joined(names),
-        "groups": _joined(name for name in names if graph.tasks[name].is_group),
-        "decisive": _joined(sorted({*decisive})),
+        "names": joined(names),
+        "groups": joined(name for name in names if graph.tasks[name].is_group),
+        "decisive": joined(sorted({*decisive})),
         **packed("path", map(path_bytes, paths)),
         **packed("owner", (array("I", owners[path]).tobytes() for path in paths)),
     }
@@ -105,10 +96,6 @@ def _entry(
         () if trace is None else trace.discovered,
         "lines" in kinds or ("glob" in kinds and has_leftovers) or name in graph.ranged_over,
     )
-
-
-def _joined(texts: Iterable[str]) -> bytes:
-    return "\0".join(["", *texts, ""]).encode("utf-8", "surrogateescape")
 
 
 def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) -> list[tuple[int, ...]]:

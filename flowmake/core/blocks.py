@@ -1,0 +1,66 @@
+"""Many small things as bytes in one section: how they are laid one after the other, and found again. Unaware of what.
+
+A section of blocks comes with one that tells where each begins, so that nothing is decoded but what is asked for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from typing import Generic, TypeVar
+
+Sections = Mapping[str, bytes | memoryview]
+Item = TypeVar("Item")
+
+
+class Blocks(Generic[Item]):
+    """Blocks of bytes by number, each decoded once, when it is asked for."""
+
+    def __init__(self, sections: Sections, name: str, decode: Callable[[memoryview], Item]) -> None:
+        """Raises `KeyError` where there is no such section."""
+        self._data = memoryview(sections[name])
+        self._begins = memoryview(sections[f"{name} begins"]).cast("I")
+        self._decode = decode
+        self._known: dict[int, Item] = {}
+
+    def blocks(self) -> list[bytes | memoryview]:
+        """All of them, as they are."""
+        return [self._data[begin:end] for begin, end in pairwise(self._begins)]
+
+    def __len__(self) -> int:
+        return len(self._begins) - 1
+
+    def __getitem__(self, number: int) -> Item:
+        if number not in self._known:
+            self._known[number] = self._decode(self._data[self._begins[number] : self._begins[number + 1]])
+        return self._known[number]
+
+
+def packed(name: str, items: Iterable[bytes | memoryview]) -> Sections:
+    """The two sections that `Blocks` reads. The items need not all be there at the same time."""
+    data, begins = bytearray(), array("I", (0,))
+    for item in items:
+        data += item
+        begins.append(len(data))
+    return {name: memoryview(data), f"{name} begins": begins.tobytes()}
+
+
+def numbers(data: memoryview) -> tuple[int, ...]:
+    """What a block that was an array of numbers held."""
+    return tuple(data.cast("I"))
+
+
+def path_bytes(path: str) -> bytes:
+    """A path as a block, and as paths are sorted. Names may hold what is no UTF-8."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def joined(texts: Iterable[str]) -> bytes:
+    """Texts that are always read all together, as one section."""
+    return "\0".join(["", *texts, ""]).encode("utf-8", "surrogateescape")
+
+
+def texts(section: bytes | memoryview) -> list[str]:
+    """What was `joined`."""
+    return bytes(section[1:-1]).decode("utf-8", "surrogateescape").split("\0") if len(section) > 2 else []
