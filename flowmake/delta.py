@@ -39,6 +39,13 @@ class Part(Project):
         self.kept = kept
         self._within = within
 
+    @property
+    def store(self) -> SqliteStore:
+        """As in `Project`, with what is recorded of this part only."""
+        store = wiring.open_store(self.state, read_only=True, notices=self.notices)
+        store.narrow(list(self._within))
+        return store
+
     def open(self) -> View:
         """As in `Workspace`, with what is recorded of this part only.
 

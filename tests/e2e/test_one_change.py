@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -410,6 +411,21 @@ def test_records_damaged_inside_are_told_and_everything_runs(built: Project) -> 
     assert (done.code, by_parts) == (0, False)
     assert f"warning: the state file `{state}` was damaged" in done.stderr
     assert done.stderr.endswith(": 7 succeeded\n")
+
+
+def test_the_records_of_what_is_affected_are_all_that_is_asked_for(project: Project) -> None:
+    """By a live display, say, that tells how long it may take."""
+    project.write("in", "in")
+    project.write("other", "other")
+    task = '[tasks.{0}]\ninputs = ["{1}"]\noutputs = ["{0}.out"]\nrun = "cp {1} {0}.out"\n'
+    project.flowfile(task.format("copy", "in") + task.format("next", "copy.out") + task.format("beside", "other"))
+    run_until_kept(project)
+    project.write("in", "new")
+    part = part_of(project.root, INVOCATION)
+    assert part is not None
+    with closing(part.store) as store:
+        assert list(store.traces()) == ["copy", "next"]
+        assert store.traces()["beside"].task == "beside"
 
 
 def test_who_runs_something_after_the_comparison_makes_it_worthless(project: Project) -> None:
