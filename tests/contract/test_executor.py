@@ -381,9 +381,9 @@ def test_what_queues_tells_once_that_a_command_has_begun(remote: Any) -> None:
     limit = remote.clock.monotonic() + LIMIT
     while executor.traits.queues and not told:
         assert remote.clock.monotonic() < limit
+        remote.clock.wait(executor.fds(), executor.interval)
         assert executor.poll() == []
         told += executor.begun()
-        remote.clock.wait(executor.fds(), executor.interval)
     executor.stop("a")
     while not executor.poll():
         told += executor.begun()
