@@ -108,8 +108,8 @@ if sys.platform == "linux":
     def test_a_task_that_meets_a_quota_fails_and_gives_the_room_back(tmp_path: Path) -> None:
         with share_of_a_disk(tmp_path) as project:
             project.flowfile('[tasks.t]\noutputs = ["big"]\nrun = "cat /dev/zero > big"\n')
-            done = project.run("run")
-            assert (done.code, "Disk quota exceeded" in done.stderr) == (1, True)
+            done = project.run("run")  # where there may be no room for the log to tell why
+            assert (done.code, "failed: `t`" in done.stderr, "internal error" in done.stderr) == (1, True, False)
             assert not project.exists("big")
             assert project.run("status", "--check").code == 3
             project.flowfile('[tasks.t]\noutputs = ["big"]\nrun = "echo small > big"\n')
