@@ -109,7 +109,7 @@ class Scheduler:
             self._consider_due()
             if self._is_signalled():
                 continue
-            self._start_ready()
+            self._announce(self._start_ready())
             if not self._running and not self._retrying and not self._schedule.due:
                 break
             session.store.flush()
@@ -152,13 +152,16 @@ class Scheduler:
         """Verify and record what has ended; before that, if nothing speaks against it, fill its room.
 
         No core shall idle while outputs are digested. But a failure must be known before anything else is started,
-        and so must what was only waiting for these, if it is better than what is ready.
+        and so must what was only waiting for these, if it is better than what is ready. Who listens hears of the ends
+        first, as they were.
         """
+        filled: list[Running] = []
         if ends and all(_is_clean(running, ended) for running, _, ended in ends) and not self._is_signalled():
             waited_for = [running.task.name for running, _, _ in ends]
-            self._start_ready(self._schedule.best_waiting_for(waited_for))
+            filled = self._start_ready(self._schedule.best_waiting_for(waited_for))
         for running, claim, ended in ends:
             self._finish(running, claim, ended)
+        self._announce(filled)
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
 
@@ -202,8 +205,8 @@ class Scheduler:
 
     # -- ready → running ---------------------------------------------------------------------------------------
 
-    def _start_ready(self, above: Rank = LOWEST) -> None:
-        """Prepare all that fits, make their marks durable in one write, then start them.
+    def _start_ready(self, above: Rank = LOWEST) -> list[Running]:
+        """Prepare all that fits, make their marks durable in one write, then start them; what is to be announced.
 
         Only what ranks as high as `above`, at the least.
         """
@@ -230,23 +233,27 @@ class Scheduler:
             task = self._graph.tasks[name]
             batch.append((self._attempts.prepare(task, self._numbers[name], facts, verdict, claim.cpu), claim))
         if not batch:
-            return
+            return []
         self._session.store.flush()
-        for running, claim in batch:
-            self._launch(running, claim)
+        return [running for running, claim in batch if self._launch(running, claim)]
 
-    def _launch(self, running: Running, claim: Claim) -> None:
+    def _announce(self, launched: Iterable[Running]) -> None:
+        for running in launched:
+            self._attempts.announce(running)
+
+    def _launch(self, running: Running, claim: Claim) -> bool:
         name = running.task.name
         running.stopped = self._halted  # by what became of others of the same batch
         if running.stopped or not self._attempts.launch(running):
             running.ended = self._now()
             self._give_back(claim)
             self._finish(running, claim, Ended(name, error=running.launch_error))
-            return
+            return False
         self._running[name] = (running, claim)
         timeout = running.task.declared.timeout
         if timeout is not None and not running.executor.traits.remote:
             self._timers.after(timeout, lambda: self._time_out(running))
+        return True
 
     def _give_back(self, claim: Claim) -> None:
         self._limits.give_back(claim)

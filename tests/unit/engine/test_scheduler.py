@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from flowmake.core.events import TaskJudged, TasksFound
+from flowmake.core.events import TaskFinished, TaskJudged, TasksFound, TaskStarted
 from flowmake.core.ports import Ended, Work
 from flowmake.engine.states import State
 from tests.stage import FakeSlots, Stage, state_names
@@ -146,6 +146,14 @@ def test_the_next_task_starts_before_the_one_that_ended_is_recorded(stage: Stage
     stage.run(jobs=1)
     assert seen == {"t0": {"t0": "running"}, "t1": {"t0": "running", "t1": "running"}}
     assert stage.statuses() == {"t0": "succeeded", "t1": "succeeded"}
+
+
+def test_starts_and_ends_are_told_in_the_order_of_their_times(stage: Stage) -> None:
+    stage.flowfile(tasks(3))
+    stage.run(jobs=1)
+    told = [event for event in stage.events if isinstance(event, TaskStarted | TaskFinished)]
+    assert [event.task for event in told] == ["t0", "t0", "t1", "t1", "t2", "t2"]
+    assert [event.time for event in told] == sorted(event.time for event in told)
 
 
 def test_nothing_starts_once_an_attempt_is_known_to_have_failed(stage: Stage) -> None:
