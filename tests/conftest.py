@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import textwrap
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,14 @@ KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The test script promises that the wheel is tested; a checkout that shadows it must not go unnoticed."""
+    """The test script promises that the wheel is tested; a checkout that shadows it must not go unnoticed.
+
+    Who ends the tests ends the servers that they have started, as an interrupt from the keyboard does.
+    """
     import flowmake
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     where = Path(flowmake.__file__).resolve()
     if os.environ.get("FLOWMAKE_TEST_WHEEL") == "1" and not where.is_relative_to(Path(sys.prefix).resolve()):
