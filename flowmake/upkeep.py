@@ -11,6 +11,7 @@ from flowmake.core.errors import StateError
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, preview, resolve_targets
 from flowmake.core.text import safe_line
+from flowmake.core.tracing import accepted
 from flowmake.engine.outputs import is_detour, is_inside, remove_output
 from flowmake.workspace import View, Workspace, reveal
 from flowmake.world import snapshot
@@ -26,7 +27,7 @@ def accept(workspace: Workspace, targets: Sequence[str]) -> list[str]:
         names = _concrete(view.graph, resolve_targets(view.graph, targets, workspace.here))
         snapshot.clear(workspace.state.path)
         for name in names:
-            trace = view.evidence.accepted(name)
+            trace = accepted(view.evidence, name)
             view.evidence.remember(trace)
             store.accept(trace)
         store.save_stat_cache(files.cache)

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from datetime import date
 
+from flowmake.core import tracing
 from flowmake.core.assembly import Assembly
 from flowmake.core.errors import FlowfileError
 from flowmake.core.evidence import Evidence
@@ -124,7 +125,7 @@ class Desk:
         play(self, task)
         made = [path for output in task.outputs for path in self._made(output.path, output.kind)]
         evidence.changed(made)
-        trace, _ = evidence.settle(task.name, before, made, (), self.clock.now())
+        trace, _ = tracing.settle(evidence, task.name, before, made, (), self.clock.now())
         evidence.remember(trace)
         attempt = Attempt(task.name, "succeeded", "run", self.clock.now())
         record = TaskRecord("run", task.name, "succeeded", 1, self.clock.now(), 0.0)

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from flowmake.core import fingerprint
-from flowmake.core.errors import StateError
 from flowmake.core.fingerprint import EMPTY, Paths, Renderer
 from flowmake.core.graph import Graph
 from flowmake.core.model import Attempt, Check, Recipe, Task, Trace
 from flowmake.core.patterns import contains, excluding, normalise, within
 from flowmake.core.ports import ABSENT, Files, Store
-from flowmake.core.producers import folders_of
 from flowmake.core.records import Records, output_with
 from flowmake.core.staleness import Facts
 from flowmake.core.templates import PathList, names
 from flowmake.core.temporary import Temporary
 
-EDITED = "changed while the task ran"
-"""Recorded instead of a digest for an input that changed during the task; equal to no digest."""
-
-
 MANY = 64
 """Inputs of one task that may well be worth more than one thread."""
-
-NOTHING: Mapping[str, str] = {}
 
 
 class Resolved(Struct, frozen=True, gc=False):
@@ -52,7 +43,7 @@ class Evidence:
         self.graph = graph
         self.files = files
         self._environ = environ
-        self._now = now
+        self.now = now
         self.records = Records(store)
         self.temporary = Temporary(graph, files, self.records)
         self._lists: dict[str, tuple[str, ...]] = {}
@@ -123,7 +114,7 @@ class Evidence:
         """What is true now of a task, while the direct upstreams in `pending` are not settled."""
         task = self.graph.tasks[name]
         if task.is_group:
-            return Facts(None, {}, {}, self._now(), tuple(pending))
+            return Facts(None, {}, {}, self.now(), tuple(pending))
         trace = self.trace(name)
         unsettled_tasks = self._concrete(pending)
         wanted: dict[str, Check] = {}
@@ -139,7 +130,7 @@ class Evidence:
             recipe=None if pending and _mentions_files(task) else self.recipe(task, resolved),
             inputs=inputs,
             outputs={} if trace is None else self._output_digests(task, trace),
-            now=self._now(),
+            now=self.now(),
             pending=tuple(pending),
             unsettled=frozenset(unsettled),
             whole=not pending,
@@ -239,6 +230,12 @@ class Evidence:
             task.declared.allow_failure for name in self.graph.behind_path(path) for task in self.graph.members(name)
         )
 
+    def checks(self, task: Task) -> dict[str, Check]:
+        """How inputs are compared that are not compared by their content."""
+        if all(entry.check == "content" for entry in task.inputs):
+            return {}
+        return {entry.path: entry.check for entry in self.resolve(task)}
+
     # -- what is settled ---------------------------------------------------------------------------------------
 
     def _concrete(self, pending: Iterable[str]) -> frozenset[str]:
@@ -302,94 +299,6 @@ class Evidence:
             return ()
         stem = str(task.declared.action).partition(":")[0].replace(".", "/")
         return f"{stem}.py", f"{stem}/__init__.py"
-
-    # -- after a success ---------------------------------------------------------------------------------------
-
-    def settle(
-        self,
-        name: str,
-        before: Facts,
-        made: Sequence[str],
-        discovered: Sequence[str],
-        started: float,
-        vouched: Mapping[str, str] = NOTHING,
-    ) -> tuple[Trace, list[str]]:
-        """The trace of a task that has just succeeded, and the inputs that changed while it ran.
-
-        `before` holds the digests from before its start. `made` are all outputs, `discovered` paths from a depfile.
-        `vouched` are digests of files from where they were made.
-        Whatever changed is recorded as `EDITED`, which no later digest equals, so that the task stays stale. So is what
-        a depfile names for the first time, if it may have been otherwise when the command read it.
-        """
-        task = self.graph.tasks[name]
-        assert before.recipe is not None
-        checks = self._checks(task)
-        self.changed(dict.fromkeys([*self.output_paths(task), *made, *discovered]))
-        doubtful = [path for path, digest in before.inputs.items() if not self.files.is_still(path, digest)]
-        self.changed(doubtful)
-        for path, digest in vouched.items():
-            self.files.vouch(path, digest)
-        inputs = dict(before.inputs)
-        edited = [p for p in doubtful if self.input_digest(p, checks.get(p, "content")) != inputs[p]]
-        old = self.trace(name)
-        if old is not None and (forgotten := set(old.discovered) - set(discovered)):
-            for path in forgotten - {entry.path for entry in self.resolve(task)}:
-                inputs.pop(path, None)
-        for path in discovered:
-            if path not in inputs:
-                inputs[path] = self.input_digest(path)
-                if not self._was_there(path, started):
-                    edited.append(path)
-        inputs |= dict.fromkeys(edited, EDITED)
-        trace = Trace(
-            task=name,
-            recipe=before.recipe.text,
-            env=before.recipe.env,
-            inputs=inputs,
-            outputs=dict(zip(made, self.files.digests(made), strict=True)),
-            finished=self._now(),
-            seconds=self._now() - started,
-            run="",
-            discovered=tuple(discovered),
-            identity=fingerprint.identity(before.recipe, inputs),
-        )
-        return trace, edited
-
-    def _was_there(self, path: str, moment: float) -> bool:
-        """Did a file that nobody had looked at before have its content already then?
-
-        What a task had made by then has, however short a time before; of anything else only its times tell.
-        """
-        producer = self.graph.outputs.producer(path)
-        trace = self.trace(producer) if producer is not None else None
-        if trace is not None and trace.finished <= moment:
-            around = [made for made in (path, *folders_of(path)) if made in trace.outputs]
-            if any(trace.outputs[made] == self.files.digest(made) for made in around):
-                return True
-        return not self.files.touched_since(path, moment)
-
-    def _checks(self, task: Task) -> dict[str, Check]:
-        """How inputs are compared that are not compared by their content."""
-        if all(entry.check == "content" for entry in task.inputs):
-            return {}
-        return {entry.path: entry.check for entry in self.resolve(task)}
-
-    def accepted(self, name: str) -> Trace:
-        """A trace that declares what is there now to be fresh. Raises `StateError` when an output is missing."""
-        old = self.trace(name)
-        facts = self.facts(name)
-        task = self.graph.tasks[name]
-        assert facts.recipe is not None
-        globs = {output.path: self.files.glob(output.path) for output in task.outputs if output.kind == "glob"}
-        literal = [output.path for output in task.outputs if output.kind == "path"]
-        outputs = {path: self.files.digest(path) for path in dict.fromkeys([*literal, *chain(*globs.values())])}
-        missing = [path for path, digest in outputs.items() if digest == ABSENT]
-        missing += [glob for glob, found in globs.items() if not found]
-        if missing:
-            raise StateError(f"cannot accept `{name}`: its output `{missing[0]}` does not exist")
-        base = Trace(name, facts.recipe.text, facts.recipe.env, facts.inputs, outputs, self._now(), 0.0, "")
-        known = {"seconds": old.seconds, "discovered": old.discovered} if old is not None else {}
-        return structs.replace(base, identity=fingerprint.identity(facts.recipe, facts.inputs), **known)
 
 
 def _mentions_files(task: Task) -> bool:

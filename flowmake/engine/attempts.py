@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from flowmake.core import fingerprint
+from flowmake.core import fingerprint, tracing
 from flowmake.core.depfile import parse_depfile
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.evidence import Evidence
@@ -226,7 +226,9 @@ class Attempts:
             running.outputs.publish()
             made = running.outputs.made()
             vouched = _vouched(running.outputs.staged(), ended)
-            trace, edited = self._evidence.settle(name, running.facts, made, discovered, running.started, vouched)
+            trace, edited = tracing.settle(
+                self._evidence, name, running.facts, made, discovered, running.started, vouched
+            )
         except OSError as error:
             return None, f"cannot take over the outputs: {error.strerror}: {error.filename}"
         except (FlowmakeError, ValueError) as error:

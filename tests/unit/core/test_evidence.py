@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from flowmake.core import tracing
 from flowmake.core.errors import StateError
-from flowmake.core.evidence import EDITED, MANY, Evidence
+from flowmake.core.evidence import MANY, Evidence
 from flowmake.core.fingerprint import EMPTY
 from flowmake.core.model import Task
 from tests.desk import Desk
@@ -308,7 +309,7 @@ def test_discovered_inputs_are_compared_and_waited_for() -> None:
     evidence = desk.look()
     before = evidence.facts("t")
     desk.files.write("a.o", "1")
-    trace, edited = evidence.settle("t", before, ["a.o"], ["gen.h", "own.h"], desk.clock.now() + 1)
+    trace, edited = tracing.settle(evidence, "t", before, ["a.o"], ["gen.h", "own.h"], desk.clock.now() + 1)
     assert edited == []
     assert trace.discovered == ("gen.h", "own.h")
     desk.store.accept(trace)
@@ -335,9 +336,9 @@ def test_a_discovered_input_that_may_have_been_otherwise_when_it_was_read_is_rec
     desk.files.write("a.o", "1")
     evidence = desk.look()
     read = ["gen.h", "all/in.h", "late.h", "own.h", "gone.h"]
-    trace, edited = evidence.settle("t", evidence.facts("t"), ["a.o"], read, started)
+    trace, edited = tracing.settle(evidence, "t", evidence.facts("t"), ["a.o"], read, started)
     assert edited == ["late.h", "gone.h"]
-    assert [path for path, digest in trace.inputs.items() if digest == EDITED] == edited
+    assert [path for path, digest in trace.inputs.items() if digest == tracing.EDITED] == edited
 
 
 # -- traces ----------------------------------------------------------------------------------------------------
@@ -347,7 +348,7 @@ def settle(desk: Desk, evidence: Evidence) -> list[str]:
     before = evidence.facts("t")
     desk.files.write("src", "edited meanwhile")
     desk.files.write("out", "x")
-    trace, edited = evidence.settle("t", before, ["out"], (), 0.0)
+    trace, edited = tracing.settle(evidence, "t", before, ["out"], (), 0.0)
     desk.store.accept(trace)
     return edited
 
@@ -355,7 +356,7 @@ def settle(desk: Desk, evidence: Evidence) -> list[str]:
 def test_an_input_that_changed_meanwhile_is_recorded_as_nothing_that_can_be() -> None:
     desk = task("inputs = ['src', 'same']\noutputs = ['out']", src="1", same="1")
     assert settle(desk, desk.look()) == ["src"]
-    assert desk.store.traces()["t"].inputs["src"] == EDITED
+    assert desk.store.traces()["t"].inputs["src"] == tracing.EDITED
     assert desk.run() == ["t"]
     assert desk.run() == []
 
@@ -365,16 +366,18 @@ def test_discovered_inputs_that_are_not_reported_any_more_are_forgotten() -> Non
     for discovered in (["old.h"], ["new.h"]):
         evidence = desk.look()
         desk.files.write("a.o", "1")
-        desk.store.accept(evidence.settle("t", evidence.facts("t"), ["a.o"], discovered, desk.clock.now() + 1)[0])
+        desk.store.accept(
+            tracing.settle(evidence, "t", evidence.facts("t"), ["a.o"], discovered, desk.clock.now() + 1)[0]
+        )
     assert list(desk.store.traces()["t"].inputs) == ["a.c", "new.h"]
 
 
 def test_accepting_records_what_is_there() -> None:
     desk = task("inputs = ['src']\noutputs = ['out', 'parts/*']", src="1", out="by hand", **{"parts/1": "1"})
-    desk.store.accept(desk.look().accepted("t"))
+    desk.store.accept(tracing.accepted(desk.look(), "t"))
     assert desk.run() == []
     desk.files.write("parts/2", "added")
-    desk.store.accept(desk.look().accepted("t"))
+    desk.store.accept(tracing.accepted(desk.look(), "t"))
     assert set(desk.store.traces()["t"].outputs) == {"out", "parts/1", "parts/2"}
 
 
@@ -383,4 +386,4 @@ def test_accepting_needs_all_outputs(outputs: str, missing: str) -> None:
     with pytest.raises(
         StateError, match=f"^cannot accept `t`: its output `{missing.replace('*', '.')}` does not exist$"
     ):
-        task(f"outputs = {outputs}", out="x").look().accepted("t")
+        tracing.accepted(task(f"outputs = {outputs}", out="x").look(), "t")
