@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from dialects import SHELL
 from machine import told
 
 from tests.dasks import Dask
@@ -25,6 +26,8 @@ QUEUED = 10_000
 WATCHED = 20.0
 """Seconds for which a coordinator is watched that only waits."""
 FLOW = """\
+[flow]
+shell = ["{shell}", "-c"]
 [executors.dask]
 kind = "dask"
 address = "{address}"
@@ -38,8 +41,8 @@ executor = "dask"
 ABOUT = """\
 # Tasks on Dask: how many, and what they cost
 
-Trivial tasks (`echo N > out/N`) on a Dask with a scheduler and two workers of one thread each; flowmake runs on the
-same machine. `benchmarks/dask` makes this page.
+Trivial tasks (`echo N > out/N`, by `/bin/sh`) on a Dask with a scheduler and two workers of one thread each; flowmake
+runs on the same machine. `benchmarks/dask` makes this page.
 
 {machine}
 
@@ -131,7 +134,7 @@ def settle(*processes: psutil.Process) -> None:
 
 
 def project(folder: Path, dask: Dask, tasks: int, capacity: int, run: str) -> None:
-    text = FLOW.format(address=dask.address, capacity=capacity, tasks=tasks, run=run)
+    text = FLOW.format(shell=SHELL, address=dask.address, capacity=capacity, tasks=tasks, run=run)
     (folder / "Flowfile").write_text(text)
 
 
