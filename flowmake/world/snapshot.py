@@ -235,6 +235,7 @@ def find(path: str, key: bytes, environ: Mapping[str, str], now: float) -> Found
         AttributeError,
         IndexError,
         OverflowError,
+        MemoryError,
     ):  # it is none, though it looks like one
         return None
 

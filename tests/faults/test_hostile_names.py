@@ -220,9 +220,9 @@ def test_lines_of_a_list(project: Any) -> None:
 
 
 def test_names_in_a_depfile(project: Any) -> None:
-    hard = [name for name in HOSTILE if "\n" not in name and not name.endswith((" ", "\\"))]
+    hard = [name for name in HOSTILE if not {"\n", "\t"} & set(name) and not name.endswith((" ", "\\"))]
     fill(project.root / "inc", hard)
-    spelt = [re.sub(r"([ #])", r"\\\1", name).replace("$", "$$").replace("\t", "") for name in hard]
+    spelt = [re.sub(r"([ #])", r"\\\1", name).replace("$", "$$") for name in hard]
     with open(project.root / "deps", "wb") as file:
         file.write(b"out: " + b" ".join(os.fsencode(f"inc/{name}") for name in spelt if "\\'" not in name) + b"\n")
     project.flowfile('[tasks.c]\noutputs = ["out"]\ndepfile = "out.d"\nrun = "touch out; cp deps out.d"\n')

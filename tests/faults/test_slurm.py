@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -114,7 +115,8 @@ def test_a_job_is_cancelled_from_outside(flow: Any, cluster: Cluster, tmp_path: 
         cluster.until(lambda: all(map(flow.exists, others)) and is_running(flow), "part 1 to be left")
         cluster.ask("scancel", *cluster.jobs())
         said = finish(process, 1)
-    assert "failed: `part@1`: killed by SIGTERM" in said
+    # All its processes get the signal at once: a shell may live to see that its command was killed.
+    assert re.search("failed: `part@1`: (killed by SIGTERM|exit code 143)", said)
     flow.write("go")
     assert flow.run("run", env=cluster.env).code == 0
     assert_like_a_clean_run(flow, tmp_path, cluster.env)

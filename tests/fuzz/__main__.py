@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import sys
 import time
 from importlib import import_module
@@ -12,9 +13,15 @@ from importlib.util import find_spec
 from tests.fuzz.mutations import CORPUS, mutations
 from tests.fuzz.targets import TARGETS, Target
 
+MOST_MEMORY = 4 << 30
+"""Bytes; a few wrong ones in a file can ask for any amount."""
+
 
 def main(name: str, seconds: float = 60.0) -> int:
     """0 if nothing was found."""
+    resource.setrlimit(
+        resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY)
+    )  # of which a few wrong bytes can ask for any amount
     target = TARGETS[name]
     if find_spec("atheris") is not None:
         _search_guided(name, target, seconds)
@@ -23,6 +30,7 @@ def main(name: str, seconds: float = 60.0) -> int:
 
 def _search(name: str, target: Target, seconds: float) -> int:
     """Mutations of the corpus with a new seed each time."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     limit = time.monotonic() + seconds
     for seed in itertools.count(int(time.time())):
         for data in mutations(name, 100, seed):
