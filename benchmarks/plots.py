@@ -77,6 +77,7 @@ def _label(axes: Axes, ends: dict[str, tuple[int, float]], colors: dict[str, str
                 "",
                 (count, low * 10 ** (own * decades)),
                 xytext=(count * (right / left) ** 0.018, low * 10 ** (height * decades)),
+                annotation_clip=False,
                 arrowprops={"arrowstyle": "-", "color": colors[tool], "linewidth": 0.6, "alpha": 0.7},
             )
             text = axes.annotate(
@@ -84,6 +85,7 @@ def _label(axes: Axes, ends: dict[str, tuple[int, float]], colors: dict[str, str
                 (count, low * 10 ** (height * decades)),
                 xytext=(10, 0),
                 textcoords="offset points",
+                annotation_clip=False,
                 va="center",
                 color=colors[tool],
                 fontweight="bold" if tool == OURS else "normal",
