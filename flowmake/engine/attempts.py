@@ -86,7 +86,7 @@ class Attempts:
         if not running.begun:
             running.begun, running.started = True, self._session.clock.now()
             self.books.mark(running)
-            self.books.started(running)
+            self.books.started(running, 0)
 
     def _fence(self, executor: str, task: Task, facts: Facts) -> Fence:
         assert facts.recipe is not None
@@ -154,26 +154,24 @@ class Attempts:
         }
 
     def launch(self, running: Running) -> bool:
-        """Start what was prepared, to be announced next; False if it could not be, which `finish` then reports."""
+        """Start what was prepared; False if it could not be, which `finish` then reports."""
         if running.work is None:
             return False
         if running.fence.resumed:
+            self._announce(running, 0)
             running.executor.resume(running.work)
         elif running.work.console:
             # Whoever draws on the terminal must have stepped aside before the command writes to it.
-            self.books.started(running)
+            self.books.started(running, 0)
             running.executor.start(running.work)
         else:
             self._session.logs.begin(running.log)
-            running.pid = running.executor.start(running.work)
+            self._announce(running, running.executor.start(running.work))
         return True
 
-    def announce(self, running: Running) -> None:
-        """Tell that an attempt was launched; of one that has the terminal, `launch` has told already."""
-        if running.work is not None and running.work.console and not running.fence.resumed:
-            return
+    def _announce(self, running: Running, pid: int) -> None:
         if running.begun:
-            self.books.started(running)
+            self.books.started(running, pid)
         else:
             self.books.queued(running, self.place(running.task)[0])
 
@@ -200,7 +198,7 @@ class Attempts:
         running.started = running.ended - ended.seconds
         if not running.begun and ended.seconds:
             running.begun = True
-            self.books.started(running)
+            self.books.started(running, 0)
 
     def _failure(self, running: Running, ended: Ended) -> str:
         if running.timed_out:

@@ -64,8 +64,8 @@ class Books:
             )
         )
 
-    def started(self, running: Running) -> None:
-        """An attempt began."""
+    def started(self, running: Running, pid: int) -> None:
+        """An attempt began, as the process `pid` (0: elsewhere, or not known)."""
         task = running.task
         trace = self._evidence.trace(task.name)
         self._session.emit(
@@ -74,7 +74,7 @@ class Books:
                 run=self._session.run,
                 task=task.name,
                 attempt=running.number,
-                pid=running.pid,
+                pid=pid,
                 command=running.command,
                 log=running.log,
                 description=task.description,
@@ -113,7 +113,7 @@ class Books:
         session = self._session
         session.emit(
             TaskFinished(
-                time=running.ended,
+                time=session.clock.now(),
                 run=session.run,
                 task=running.task.name,
                 status=status,

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import math
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from flowmake.core.graph import Graph
 from flowmake.engine.limits import Claim
 from flowmake.engine.states import GOOD, SETTLED, State, advance
-
-Rank = tuple[float, float]
-"""Minus the priority, minus the critical path in seconds: the lowest starts first."""
-LOWEST: Rank = (math.inf, math.inf)
 
 
 class Schedule:
@@ -100,27 +94,16 @@ class Schedule:
         entry = (-float(priority), -self.critical(name), self._arrivals, name)
         heapq.heappush(self._ready.setdefault(claim, []), entry)
 
-    def take(self, fits: Callable[[Claim], bool], above: Rank = LOWEST) -> tuple[str, Claim] | None:
-        """The best ready task whose claim fits now, if it ranks as high as `above`."""
+    def take(self, fits: Callable[[Claim], bool]) -> tuple[str, Claim] | None:
+        """The best ready task whose claim fits now."""
         best = min((heap[0] for claim, heap in self._ready.items() if heap and fits(claim)), default=None)
-        if best is None or best[:2] > above:
+        if best is None:
             return None
         claim = next(claim for claim, heap in self._ready.items() if heap and heap[0] is best)
         heapq.heappop(self._ready[claim])
         if not self._ready[claim]:
             del self._ready[claim]
         return best[3], claim
-
-    def best_waiting_for(self, names: Collection[str]) -> Rank:
-        """The highest rank that anything may have that will be ready once these are settled, if nothing else is."""
-        waiting = Counter(other for name in names for other in self._dependents[name])
-        ranks = (self._highest(other) for other, count in waiting.items() if self._blockers[other] <= count)
-        return min(ranks, default=LOWEST)
-
-    def _highest(self, name: str) -> Rank:
-        """The rank of a task; of a group whatever may become of those that wait for it."""
-        task = self._graph.tasks[name]
-        return (-math.inf, -math.inf) if task.is_group else (-float(task.declared.priority), -self.critical(name))
 
     def critical(self, name: str) -> float:
         """Seconds of work from the start of this task to the end of everything that waits for it, at the least."""

@@ -18,7 +18,7 @@ from flowmake.engine.attempts import Attempts, Result
 from flowmake.engine.judging import Judging
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Outcome, Policy, Signals, Slots
-from flowmake.engine.schedule import LOWEST, Rank, Schedule
+from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Running, Session
 from flowmake.engine.states import GOOD, State
 from flowmake.engine.temps import Temps
@@ -109,7 +109,7 @@ class Scheduler:
             self._consider_due()
             if self._is_signalled():
                 continue
-            self._announce(self._start_ready())
+            self._start_ready()
             if not self._running and not self._retrying and not self._schedule.due:
                 break
             session.store.flush()
@@ -149,19 +149,8 @@ class Scheduler:
         return ends
 
     def _collect(self, ends: Sequence[_End]) -> None:
-        """Verify and record what has ended; before that, if nothing speaks against it, fill its room.
-
-        No core shall idle while outputs are digested. But a failure must be known before anything else is started,
-        and so must what was only waiting for these, if it is better than what is ready. Who listens hears of the ends
-        first, as they were.
-        """
-        filled: list[Running] = []
-        if ends and all(_is_clean(running, ended) for running, _, ended in ends) and not self._is_signalled():
-            waited_for = [running.task.name for running, _, _ in ends]
-            filled = self._start_ready(self._schedule.best_waiting_for(waited_for))
         for running, claim, ended in ends:
             self._finish(running, claim, ended)
-        self._announce(filled)
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
 
@@ -205,18 +194,15 @@ class Scheduler:
 
     # -- ready → running ---------------------------------------------------------------------------------------
 
-    def _start_ready(self, above: Rank = LOWEST) -> list[Running]:
-        """Prepare all that fits, make their marks durable in one write, then start them; what is to be announced.
-
-        Only what ranks as high as `above`, at the least.
-        """
+    def _start_ready(self) -> None:
+        """Prepare all that fits, make their marks durable in one write, then start them."""
         batch: list[tuple[Running, Claim]] = []
         self._starts_more = False
         while not self._stopping and not self._limits.full:
             if len(batch) == BATCH:
                 self._starts_more = True
                 break
-            taken = self._schedule.take(self._limits.fits, above)
+            taken = self._schedule.take(self._limits.fits)
             if taken is None:
                 break
             name, claim = taken
@@ -233,27 +219,23 @@ class Scheduler:
             task = self._graph.tasks[name]
             batch.append((self._attempts.prepare(task, self._numbers[name], facts, verdict, claim.cpu), claim))
         if not batch:
-            return []
+            return
         self._session.store.flush()
-        return [running for running, claim in batch if self._launch(running, claim)]
+        for running, claim in batch:
+            self._launch(running, claim)
 
-    def _announce(self, launched: Iterable[Running]) -> None:
-        for running in launched:
-            self._attempts.announce(running)
-
-    def _launch(self, running: Running, claim: Claim) -> bool:
+    def _launch(self, running: Running, claim: Claim) -> None:
         name = running.task.name
         running.stopped = self._halted  # by what became of others of the same batch
         if running.stopped or not self._attempts.launch(running):
             running.ended = self._now()
             self._give_back(claim)
             self._finish(running, claim, Ended(name, error=running.launch_error))
-            return False
+            return
         self._running[name] = (running, claim)
         timeout = running.task.declared.timeout
         if timeout is not None and not running.executor.traits.remote:
             self._timers.after(timeout, lambda: self._time_out(running))
-        return True
 
     def _give_back(self, claim: Claim) -> None:
         self._limits.give_back(claim)
@@ -415,8 +397,3 @@ class Scheduler:
             deadline_passed=self._deadline_passed,
             states=self._schedule.states,
         )
-
-
-def _is_clean(running: Running, ended: Ended) -> bool:
-    """As far as can be told without a look at its outputs, the attempt succeeded."""
-    return ended.exit_code == 0 and not ended.error and not running.stopped and not running.timed_out

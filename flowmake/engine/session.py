@@ -50,7 +50,7 @@ NO_FENCE = Fence("")
 
 
 class Running(Struct):
-    """An attempt under way, with all that its end needs. `pid` is 0 where it runs elsewhere, or is not known."""
+    """An attempt under way, with all that its end needs."""
 
     task: Task
     number: int
@@ -62,7 +62,6 @@ class Running(Struct):
     started: float = 0.0
     ended: float = 0.0
     command: str = ""
-    pid: int = 0
     work: Work | None = None
     timed_out: bool = False
     stopped: bool = False

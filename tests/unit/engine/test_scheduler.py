@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from flowmake.core.events import TaskFinished, TaskJudged, TasksFound, TaskStarted
+from flowmake.core.events import TaskJudged, TasksFound
 from flowmake.core.ports import Ended, Work
 from flowmake.engine.states import State
 from tests.stage import FakeSlots, Stage, state_names
@@ -133,29 +133,6 @@ def test_marks_are_durable_before_anything_starts(stage: Stage) -> None:
 # -- room is filled before what ended is verified ------------------------------------------------------------------
 
 
-def test_the_next_task_starts_before_the_one_that_ended_is_recorded(stage: Stage) -> None:
-    stage.flowfile(tasks(2))
-    seen = {}
-    start = stage.executor.start
-
-    def watched(work: Work) -> int:
-        seen[work.task] = stage.recorded()
-        return start(work)
-
-    stage.executor.start = watched
-    stage.run(jobs=1)
-    assert seen == {"t0": {"t0": "running"}, "t1": {"t0": "running", "t1": "running"}}
-    assert stage.statuses() == {"t0": "succeeded", "t1": "succeeded"}
-
-
-def test_starts_and_ends_are_told_in_the_order_of_their_times(stage: Stage) -> None:
-    stage.flowfile(tasks(3))
-    stage.run(jobs=1)
-    told = [event for event in stage.events if isinstance(event, TaskStarted | TaskFinished)]
-    assert [event.task for event in told] == ["t0", "t0", "t1", "t1", "t2", "t2"]
-    assert [event.time for event in told] == sorted(event.time for event in told)
-
-
 def test_nothing_starts_once_an_attempt_is_known_to_have_failed(stage: Stage) -> None:
     """Of two that end at once, one has failed: not even the room of the other is filled."""
     stage.flowfile(tasks(3))
@@ -163,13 +140,6 @@ def test_nothing_starts_once_an_attempt_is_known_to_have_failed(stage: Stage) ->
     stage.run(jobs=2)
     assert stage.started() == ["t0", "t1"]
     assert stage.statuses() == {"t0": "succeeded", "t1": "failed", "t2": "skipped"}
-
-
-def test_one_task_starts_while_an_output_is_missed_and_no_more(stage: Stage) -> None:
-    stage.flowfile(tasks(3) + '[tasks.empty]\npriority = 1\noutputs = ["none"]\nrun = "nothing"\n')
-    stage.run(jobs=1)
-    assert stage.started() == ["empty", "t0"]
-    assert stage.statuses() == {"empty": "failed", "t0": "succeeded", "t1": "skipped", "t2": "skipped"}
 
 
 def test_what_becomes_ready_by_an_end_is_not_passed_over_for_less_urgent_work(stage: Stage) -> None:
