@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowmake.cli.documents import PastRun, TaskInRun
 from flowmake.cli.states import brief_time, local_time, reason_documents, rfc3339
 from flowmake.core.errors import UsageError
-from flowmake.core.text import duration
+from flowmake.core.text import duration, first_few
 
 if TYPE_CHECKING:
     from flowmake.core.model import RunRecord, TaskRecord
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from flowmake.views.table import Column
 
 
+_TARGETS = 8
+"""Targets of a run that are named: without any given, it may have thousands."""
 _FROM_LAST = re.compile(r"-([1-9]\d{0,8})", re.ASCII)
 
 
@@ -69,7 +71,7 @@ def run_table(runs: Sequence[PastRun]) -> tuple[list[Column], list[list[str]]]:
             "" if run.seconds is None else duration(run.seconds),
             run.status,
             ", ".join(f"{run.counts[status]} {status.replace('_', ' ')}" for status in ORDER if run.counts.get(status)),
-            " ".join(run.targets),
+            first_few(run.targets, _TARGETS, " "),
         ]
         for run in runs
     ]

@@ -129,13 +129,12 @@ def _print_stale(alike: list[Judgement], changes: Changes) -> None:
     from flowmake.cli.output import painted, painted_state, say, say_lines
     from flowmake.core.staleness import Stale
     from flowmake.core.standing import verdict_word
-    from flowmake.core.text import safe_line
+    from flowmake.core.text import first_few, safe_line
     from flowmake.views.reasons import explain, verdict_lines
 
     verdict = alike[0].verdict
-    names = ", ".join(safe_line(judgement.task.name) for judgement in alike[:NAMED])
-    more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
-    say(f"{painted(names, bold=True)}{more}: {painted_state(verdict_word(verdict))}")
+    names = first_few([safe_line(judgement.task.name) for judgement in alike], NAMED)
+    say(f"{painted(names, bold=True)}: {painted_state(verdict_word(verdict))}")
     for reason in _reasons(verdict):
         say_lines(explain([reason]), "  ")
         for line in changes.lines(reason.as_dict()):

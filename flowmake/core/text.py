@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from flowmake.core.expressions import expression
 
@@ -103,6 +104,12 @@ def size(count: int) -> str:
             break
         amount /= 1024
     return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def first_few(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+    """`a, b, c and 1402 more`: the first of them, and how many are left out."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
 
 
 def counted(count: int, noun: str) -> str:

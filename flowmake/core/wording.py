@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from flowmake.core.expressions import expression
 from flowmake.core.staleness import Reason
-from flowmake.core.text import counted, duration, safe_line, safe_text
+from flowmake.core.text import counted, duration, first_few, safe_line, safe_text
 
 Change = Literal["same", "old", "new"]
 
@@ -54,9 +54,7 @@ def reason_sentence(reason: Reason | Mapping[str, Any]) -> str:
 
 def waiting_sentence(on: Sequence[str], shown: int = 3) -> str:
     """What a waiting task waits for, in one line."""
-    names = ", ".join(safe_line(name) for name in on[:shown])
-    more = f" and {len(on) - shown} more" if len(on) > shown else ""
-    return f"waiting on {names}{more}"
+    return "waiting on " + first_few([safe_line(name) for name in on], shown)
 
 
 def digest_change(old: str, new: str) -> str:

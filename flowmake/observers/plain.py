@@ -17,7 +17,7 @@ from flowmake.core.events import (
     TasksFound,
     TaskStarted,
 )
-from flowmake.core.text import counted, duration, safe_line, safe_text
+from flowmake.core.text import counted, duration, first_few, safe_line, safe_text
 from flowmake.core.wording import reason_sentence
 from flowmake.observers.output import Lines
 from flowmake.observers.wording import details, how_it_ended, outcome
@@ -184,5 +184,4 @@ class Plain:
 
 def _few(what: str, names: list[str]) -> str:
     """`running: a, b, c and 2 more`; empty for none."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{what}: {', '.join(names[:_NAMED])}{more}" if names else ""
+    return f"{what}: {first_few(names, _NAMED)}" if names else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from flowmake.core.events import Event, RunFinished, TaskFinished
-from flowmake.core.text import counted, duration, safe_line
+from flowmake.core.text import counted, duration, first_few, safe_line
 from flowmake.observers.output import Lines
 from flowmake.observers.wording import BAD, ORDER, details, outcome, signal_name
 
@@ -95,5 +95,4 @@ def _all_fresh(total: int) -> str:
 
 
 def _names(names: tuple[str, ...] | list[str]) -> str:
-    shown = ", ".join(f"`{safe_line(name)}`" for name in names[:_NAMED])
-    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
+    return first_few([f"`{safe_line(name)}`" for name in names], _NAMED)

@@ -54,3 +54,13 @@ def test_a_run_without_work_forgets_nothing(project: Any) -> None:
     project.flowfile(FLOW.replace("{history}", "{ runs = 1 }"))
     assert project.run("run", "-q").code == 0
     assert runs(project) == before
+
+
+def test_of_many_targets_the_first_few_are_listed(project: Any) -> None:
+    """Without any given, every task that no other one needs is a target. The document has them all."""
+    names = [f"t{number}" for number in range(30)]
+    project.flowfile("".join(f'[tasks.{name}]\nrun = "true"\n' for name in names))
+    assert project.run("run", "-q").code == 0
+    assert project.run("history").stdout.splitlines()[1].endswith("  t0 t1 t2 t3 t4 t5 t6 t7 and 22 more")
+    (run,) = json.loads(project.run("history", "--json").stdout)["runs"]
+    assert run["targets"] == names

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowmake.core.text import counted, cut_middle, duration, safe_line, safe_text, size, to_ascii
+from flowmake.core.text import counted, cut_middle, duration, first_few, safe_line, safe_text, size, to_ascii
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,11 @@ def test_sizes_are_in_binary_units(count: int, shown: str) -> None:
 
 def test_nouns_follow_their_number() -> None:
     assert [counted(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
+
+
+@pytest.mark.parametrize(("names", "shown"), [("", ""), ("a", "a"), ("abc", "a, b, c"), ("abcd", "a, b, c and 1 more")])
+def test_of_many_the_first_few_are_named(names: str, shown: str) -> None:
+    assert first_few(list(names), 3) == shown
 
 
 @pytest.mark.parametrize(
