@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 from flowmake.core.expressions import expression
 
+TYPE_CHECKING = False  # as from `typing`, whose import alone takes longer than that of all this needs
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+
 _SEQUENCES = expression(
-    r"""
+    r"""(?mx)
     \x1b\[[0-?]*[\ -/]*[@-~]                          # CSI: colours, cursor movement
   | \x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)             # OSC, DCS, SOS, PM, APC strings
   | \x9b[0-?]*[\ -/]*[@-~]                            # CSI in one character
   | \x1b[\ -/]*[0-~]                                  # all other escape sequences
-    """,
-    re.VERBOSE | re.MULTILINE,
+    """
 )
 _UNSAFE = expression(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"

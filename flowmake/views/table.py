@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, NamedTuple
-
 from flowmake.core.text import safe_line, to_ascii
 from flowmake.world import cells
 from flowmake.world.terminal import has_color, has_unicode, window_size
+
+TYPE_CHECKING = False  # as from `typing`, which takes longer to load than all that the shortest answers need
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import IO
+
+    Rows = Sequence[Sequence[str]]
 
 MISSING = "-"
 """Shown in an empty cell of a pipe, so that every row has as many words as columns that have none with spaces."""
@@ -20,7 +24,7 @@ _LEAST = 12
 _UNSTYLED: Mapping[str, str] = {}
 
 
-class Column(NamedTuple):
+class Column:
     """A heading, and how its cells are shown.
 
     `right` aligns numbers; `styles` maps cells, or the words they begin with, to rich styles. The rest is for terminals
@@ -28,13 +32,26 @@ class Column(NamedTuple):
     a name tell it apart; of the columns with a `spare`, those with the highest are given up first.
     """
 
-    title: str
-    right: bool = False
-    keep: bool = False
-    middle: bool = False
-    spare: int = 0
-    brief: Callable[[str], str] | None = None
-    styles: Mapping[str, str] = _UNSTYLED
+    __slots__ = ("brief", "keep", "middle", "right", "spare", "styles", "title")
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        right: bool = False,
+        keep: bool = False,
+        middle: bool = False,
+        spare: int = 0,
+        brief: Callable[[str], str] | None = None,
+        styles: Mapping[str, str] = _UNSTYLED,
+    ) -> None:
+        self.title = title
+        self.right = right
+        self.keep = keep
+        self.middle = middle
+        self.spare = spare
+        self.brief = brief
+        self.styles = styles
 
 
 STATUS_STYLES = {
@@ -50,8 +67,6 @@ STATUS_STYLES = {
     "failed": "bold red",
     "timed_out": "bold red",
 }
-
-Rows = Sequence[Sequence[str]]
 
 
 def print_table(columns: Sequence[Column], rows: Rows, stream: IO[str]) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import IO
+
+TYPE_CHECKING = False  # as from `typing`, whose import alone takes longer than that of all this needs
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import IO
 
 
 def has_color(stream: IO[str], environ: Mapping[str, str] | None = None) -> bool:
