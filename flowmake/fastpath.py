@@ -34,6 +34,15 @@ def listing() -> str | None:
     return None if found is None else found.answer
 
 
+def flowfile() -> str | None:
+    """The path of the Flowfile around the current folder, if there is one."""
+    try:
+        found = _flowfile([], os.getcwd())
+    except FileNotFoundError:
+        return None
+    return None if found is None else os.path.join(*found)
+
+
 def _find(argv: list[str]) -> Found | None:
     """The snapshot of a run with these arguments; without any, that of what is told about the flow."""
     if "FLOWMAKE_STATE_DIR" in os.environ:

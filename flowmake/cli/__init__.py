@@ -50,14 +50,16 @@ def _again(found: Found) -> int | None:
 
 
 def _listed(arguments: list[str]) -> int | None:
-    """The exit code where the table of tasks is at hand; None where it has to be made."""
+    """The exit code where that was the command line; None where it was another."""
     from flowmake.cli import tasklist
 
+    if arguments != tasklist.QUESTION:
+        return None
+    _search_seldom()
     try:
-        if not tasklist.is_answered(arguments):
-            return None
+        tasklist.print_table_here()
         sys.stdout.flush()
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         return _explain(error, None)
     return 0
 

@@ -46,11 +46,14 @@ def open_project(ctx: click.Context, opened: Opened | None = None) -> Project:
     from flowmake.build import project_of
 
     project = project_of(opened or open_flow(ctx))
-    ctx.call_on_close(lambda: _tell(project.notices))
+    ctx.call_on_close(lambda: tell(project.notices))
     return project
 
 
-def _tell(notices: Sequence[str]) -> None:
+def tell(notices: Sequence[str]) -> None:
+    """Say what people should know about the state."""
+    if not notices:
+        return
     from flowmake.cli.output import note
 
     for text in notices:

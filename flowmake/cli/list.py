@@ -26,9 +26,9 @@ def command(ctx: click.Context, tag: str | None, as_json: bool) -> int:
     opened = open_flow(ctx)
     flow = opened.flow
     shown = [d for d in flow.declarations.values() if tag is None or tag in d.tags]
-    graph = None if not as_json and all(map(tasklist.is_plain, shown)) else open_project(ctx, opened).graph()
+    graph = open_project(ctx, opened).graph() if as_json or tasklist.needs_graph(shown) else None
     if graph is None or not as_json:
-        tasklist.print_tasks([tasklist.row(d, _name(d, graph), _description(d, graph)) for d in shown])
+        tasklist.print_tasks(shown, graph)
         return 0
     from flowmake.cli import documents
 
@@ -47,21 +47,6 @@ def _listed(declaration: Declaration, graph: Graph) -> TaskListed:
         tags=list(declaration.tags),
         action=declaration.kind,
         foreach=list(declaration.foreach.keys) if declaration.foreach is not None else [],
-        instances=_instances(name, graph),
+        instances=tasklist.instances(name, graph),
         file=declaration.place.file,
     )
-
-
-def _instances(name: str, graph: Graph) -> list[str] | None:
-    return None if name in graph.fanouts else list(graph.groups.get(name, (name,)))
-
-
-def _description(declaration: Declaration, graph: Graph | None) -> str:
-    return declaration.description if graph is None else graph.tasks[declaration.name].description
-
-
-def _name(declaration: Declaration, graph: Graph | None) -> str:
-    if declaration.foreach is None or graph is None:
-        return declaration.name
-    instances = _instances(declaration.name, graph)
-    return f"{declaration.name}@… ({'not known yet' if instances is None else len(instances)})"

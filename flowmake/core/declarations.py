@@ -15,10 +15,10 @@ from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, 
 from flowmake.core.params import plain
 from flowmake.core.scalars import Report, check_name, check_variable, duration, is_template, resource, variables
 from flowmake.core.source import Place
+from flowmake.core.spelling import CALL
 from flowmake.core.validation import label, misfits
 
 ACTIONS = ("run", "exec", "call")
-_CALL = expression(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _RETRY_ON = expression(r"exit:\d{1,3}|signal:[A-Z][A-Z0-9+]*|timeout", re.ASCII)
 _SOURCES = ("glob", "lines", "json", "range", "dates")
 
@@ -107,7 +107,7 @@ def _action(table: schema.TaskTable, place: Place, report: Report) -> tuple[Acti
     if argv is not None:
         return "exec", argv
     if call is not None:
-        if not _CALL.fullmatch(call):
+        if not CALL.fullmatch(call):
             report(Problem(f"`call` must be like `pkg.module:function`, not `{call}`", (place.at("call"),)))
         return "call", call
     return "none", ""

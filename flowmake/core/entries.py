@@ -7,21 +7,19 @@ from typing import Any
 
 from flowmake.core import schema_fields
 from flowmake.core.errors import Problem
-from flowmake.core.expressions import expression
 from flowmake.core.model import Check, Input, Output
 from flowmake.core.scalars import Report, check_name
 from flowmake.core.source import Place
+from flowmake.core.spelling import ORDINARY_PATH
 
 _CONTENT: Check = "content"
-_ORDINARY = expression(r"[^!\s\0][^\n\0]*")
-"""A path that needs no second look."""
 
 
 def inputs(entries: schema_fields.Inputs, place: Place, report: Report) -> tuple[Input, ...]:
     """The inputs of a task at `place`."""
     return tuple(
         Input(entry, name=name)
-        if isinstance(entry, str) and _ORDINARY.fullmatch(entry)
+        if isinstance(entry, str) and ORDINARY_PATH.fullmatch(entry)
         else _input(entry, name, place.at("inputs", *keys), report)
         for entry, name, keys in _entries(entries, ("path", "lines"), place.at("inputs"), report)
     )
@@ -31,7 +29,7 @@ def outputs(entries: schema_fields.Outputs, place: Place, report: Report) -> tup
     """The outputs of a task at `place`."""
     return tuple(
         Output(entry, name=name)
-        if isinstance(entry, str) and _ORDINARY.fullmatch(entry)
+        if isinstance(entry, str) and ORDINARY_PATH.fullmatch(entry)
         else _output(entry, name, place.at("outputs", *keys), report)
         for entry, name, keys in _entries(entries, ("path",), place.at("outputs"), report)
     )

@@ -9,11 +9,11 @@ from typing import Any
 from flowmake.core.errors import Problem
 from flowmake.core.hints import did_you_mean
 from flowmake.core.source import Place
+from flowmake.core.spelling import OVERRIDE
 from flowmake.core.validation import kind_of
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
-ENVIRON_PREFIX = "FLOWMAKE_PARAM_"
 
 
 def plain(value: Any) -> Any:
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 def environ_name(param: str) -> str:
     """The variable that overrides a parameter."""
-    return ENVIRON_PREFIX + param.upper().replace("-", "_").replace(".", "_")
+    return OVERRIDE + param.upper().replace("-", "_").replace(".", "_")
 
 
 def settle(

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 
-from flowmake.core import schema_fields, units
+from flowmake.core import units
 from flowmake.core.errors import Problem
-from flowmake.core.expressions import expression
 from flowmake.core.source import Place
+from flowmake.core.spelling import NAME, VARIABLE
 from flowmake.core.validation import label
 
-NAME = expression(schema_fields.NAME_PATTERN, re.ASCII)
 NAME_HINT = "names start with a letter or `_`, then letters, digits, `_`, `.` and `-`"
-_VARIABLE = expression(r"[^=\0]+")
 
 Report = Callable[[Problem], None]
 
@@ -64,5 +61,5 @@ def variables(values: dict[str, str | int], place: Place, report: Report) -> dic
 
 def check_variable(name: str, place: Place, report: Report) -> None:
     """Report what cannot name an environment variable."""
-    if not _VARIABLE.fullmatch(name):
+    if not VARIABLE.fullmatch(name):
         report(Problem(f"`{name}` cannot name an environment variable", (place,)))

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_.-]*"
+from flowmake.core.spelling import NAME_PATTERN
+
 OPTIONS = "x-options"
 """In a JSON Schema: the struct whose fields a table of free keys has besides."""
 

@@ -98,7 +98,7 @@ def test_the_live_display_imports_no_library(tmp_path: Path) -> None:
 def test_a_command_imports_no_other_command(tmp_path: Path) -> None:
     (tmp_path / "Flowfile").write_text('[tasks.a]\noutputs = ["a"]\nrun = "touch a"\n')
     modules = {entry.module for entry in COMMANDS.values()}
-    assert imported_by(command_line("list"), tmp_path) & modules == {"flowmake.cli.list"}
+    assert imported_by(command_line("list", "--json"), tmp_path) & modules == {"flowmake.cli.list"}
 
 
 def test_nothing_to_do_imports_nothing_heavy(tmp_path: Path) -> None:
