@@ -32,6 +32,7 @@ _OTHER = {
     ),
     "Expected ']]' at the end of an array declaration": ("expected `]]` at the end of the table's name", ""),
 }
+_DIGITS = expression(r"[0-9][0-9_]*")
 _BARE_KEY = expression(r"[A-Za-z0-9_-]+")
 
 
@@ -53,8 +54,15 @@ def parse(file: str, text: str) -> dict[str, Any]:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
         raise FlowfileError([_explain(file, error)]) from error
+    except ValueError as error:  # Python turns only so many digits into a number
+        raise FlowfileError([Problem("a number has too many digits", (_longest_number(file, text),))]) from error
     except RecursionError as error:
         raise FlowfileError([Problem("lists or tables are nested too deeply", (Place(file),))]) from error
+
+
+def _longest_number(file: str, text: str) -> Place:
+    start = max(_DIGITS.finditer(text), key=lambda found: len(found[0])).start()
+    return Place(file, line=text.count("\n", 0, start) + 1, column=start - text.rfind("\n", 0, start))
 
 
 def _explain(file: str, error: tomli.TOMLDecodeError) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -24,6 +25,9 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str, tuple[type, ...]], ...] = (
     ((list, tuple), "a list", (inspect.VarTupleType, inspect.ListType)),
     (dict, "a table", (inspect.DictType, inspect.StructType)),
 )
+
+_LARGEST = sys.float_info.max
+"""Integers may be larger than any number with a fraction."""
 
 _EXPECTS: dict[type, str] = {
     inspect.BoolType: "true or false",
@@ -110,6 +114,8 @@ def _check(value: Any, info: inspect.Type, place: Place) -> Iterator[Problem]:
 
 def _out_of_bounds(value: float, number: inspect.IntType | inspect.FloatType) -> str:
     """What a number should be that it is not; empty if it is."""
+    if isinstance(number, inspect.FloatType) and isinstance(value, int) and abs(value) > _LARGEST:
+        return f"at most {_LARGEST:.1e}"
     if number.ge is not None and value < number.ge:
         return f"at least {number.ge}"
     if number.gt is not None and value <= number.gt:
