@@ -35,7 +35,7 @@ def plain_tasks(data: bytes) -> dict[str, dict[str, Any]] | None:
 
 
 def _fits(table: Any, fields: Mapping[str, Test]) -> bool:
-    return isinstance(table, dict) and all(key in fields and fields[key](value) for key, value in table.items())
+    return _is_table(table) and all(key in fields and fields[key](value) for key, value in table.items())
 
 
 def _is_task(table: Any) -> bool:
@@ -63,14 +63,6 @@ def _is_count(value: Any) -> bool:
 
 def _is_amount(value: Any) -> bool:
     return _is_integer(value, 0)
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, (str, float, bool)) or _is_integer(value)
-
-
-def _is_value(value: Any) -> bool:
-    return all(map(_is_scalar, value)) if isinstance(value, list) else _is_scalar(value)
 
 
 def _are_texts(value: Any) -> bool:
@@ -111,7 +103,7 @@ def _are_variables(value: Any) -> bool:
 
 
 def _is_environment(value: Any) -> bool:
-    return isinstance(value, dict) and all(
+    return _is_table(value) and all(
         _is_variable(name) and (_is_integer(text) or (_is_text(text) and "\0" not in text))
         for name, text in value.items()
     )
@@ -130,15 +122,19 @@ def _is_path(entry: str) -> bool:
 
 
 def _are_entries(value: Any, is_entry: Callable[[str], bool]) -> bool:
-    if isinstance(value, dict):
+    if _is_table(value):
         named = _is_named(value, lambda group: _is_text(group) or _are_texts(group)) and not value.keys() & _RESERVED
         return named and all(_are_entries([one] if _is_text(one) else one, is_entry) for one in value.values())
     return _are_texts(value) and all(map(is_entry, value))
 
 
-def _is_named(value: Any, test: Test) -> bool:
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_named(value: Any, test: Test = lambda value: True) -> bool:
     """A table of free names, each for something that passes the test."""
-    return isinstance(value, dict) and all(NAME.fullmatch(name) and test(each) for name, each in value.items())
+    return _is_table(value) and all(NAME.fullmatch(name) and test(each) for name, each in value.items())
 
 
 def _one_of(*choices: str) -> Test:
@@ -181,7 +177,7 @@ _TASK: dict[str, Test] = _INDEPENDENT | {
     "run": _is_command,
     "exec": _is_argv,
     "call": _is_call,
-    "args": lambda value: isinstance(value, dict) and all(map(_is_value, value.values())),
+    "args": _is_table,
 }
 
 _FLOW: dict[str, Test] = {
@@ -198,7 +194,7 @@ _HOOKS = dict.fromkeys(("on_success", "on_failure", "on_recovery", "finally"), _
 
 _TABLES: dict[str, Test] = {
     "flow": lambda value: _fits(value, _FLOW),
-    "params": lambda value: _is_named(value, _is_value),
+    "params": lambda value: _is_named(value),
     "env": _is_environment,
     "defaults": lambda value: _fits(value, _INDEPENDENT),
     "pools": lambda value: _is_named(value, _is_count),
