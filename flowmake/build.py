@@ -12,11 +12,11 @@ from flowmake.core.events import Event, RunFinished
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand, Judgement, Plan, needed, preview
 from flowmake.core.ports import Observer, Store
-from flowmake.shortcut import Invocation
 from flowmake.workspace import RunOptions, Workspace, check
 
 if TYPE_CHECKING:
     from flowmake.opening import Opened
+    from flowmake.shortcut import Invocation
     from flowmake.views.composing import ClusterBy
     from flowmake.views.drawing import Drawing
 

@@ -14,7 +14,6 @@ from xxhash import xxh3_128_hexdigest
 from flowmake.core.errors import StateError, UsageError
 from flowmake.core.model import Flow
 from flowmake.world import snapshot
-from flowmake.world.clock import SystemClock
 from flowmake.world.files import DiskFiles
 from flowmake.world.glance import looks_whole
 from flowmake.world.state import StateDir, locate
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from flowmake.core.ports import Executor, ExecutorKind, Files, Observer, Site
     from flowmake.core.secrets import Secrets
     from flowmake.engine.jobserver import Jobserver
+    from flowmake.world.clock import SystemClock
     from flowmake.world.earlier import Earlier
     from flowmake.world.logs import KeptLogs
     from flowmake.world.signals import Signals
@@ -223,6 +223,8 @@ def is_locked(state: StateDir) -> bool:
 
 
 def clock(signals: Signals | None = None) -> SystemClock:
+    from flowmake.world.clock import SystemClock
+
     return SystemClock(signals)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from flowmake.core import dates, templates
+from flowmake.core import templates
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.model import Declaration, Flow, Foreach, KeySource
 from flowmake.core.patterns import captures, normalise
@@ -145,6 +145,8 @@ def _values(source: KeySource, place: Place, sources: Sources) -> list[Any]:
         return _range(source.range, place.at("range"))
     if source.dates:
         try:
+            from flowmake.core import dates  # few tasks range over dates, for which a calendar has to be loaded
+
             return [*dates.span(*source.dates, source.every, sources.today())]
         except ValueError as error:
             raise FlowfileError([Problem(str(error), (place.at("dates"),))]) from error

@@ -10,7 +10,6 @@ import tomli
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.expressions import expression
 from flowmake.core.source import Place
-from flowmake.core.tomlscan import repeats, unclosed
 
 _BARE_WORD = expression(r"[^\s\"'\[\]{},=#][^\"'\[\]{},=#\n]*")
 _UNCLOSED = {
@@ -79,7 +78,7 @@ def _explain(file: str, error: tomli.TOMLDecodeError) -> Problem:
     if "twice" in message or "already" in message:
         other, label = _first_written(error.doc, lineno), "first written here"
     elif error.msg in _UNCLOSED:
-        other, label = unclosed(error.doc), "opened here"
+        other, label = _opened(error.doc), "opened here"
     if other is None:
         if "defined twice" in message:
             message = message.replace("is defined twice", "is inside of one that is written out as `{ … }`")
@@ -89,8 +88,16 @@ def _explain(file: str, error: tomli.TOMLDecodeError) -> Problem:
     return Problem(message, (here, there), hint, ("", label))
 
 
+def _opened(text: str) -> int | None:
+    from flowmake.core.tomlscan import unclosed  # for what is wrong only
+
+    return unclosed(text)
+
+
 def _first_written(text: str, line: int) -> int | None:
     """Where that which a line writes a second time was written first."""
+    from flowmake.core.tomlscan import repeats  # for what is wrong only
+
     found = [repeat for repeat in repeats(text) if text.count("\n", 0, repeat.second.key) + 1 == line]
     return min(found, key=lambda repeat: len(repeat.keys)).first.key if found else None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from flowmake.world.signals import Signals
+if TYPE_CHECKING:
+    from flowmake.world.signals import Signals
 
 
 class SystemClock:
