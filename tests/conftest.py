@@ -29,12 +29,15 @@ KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
 def pytest_configure(config: pytest.Config) -> None:
     """The test script promises that the wheel is tested; a checkout that shadows it must not go unnoticed.
 
-    Who ends the tests ends the servers that they have started, as an interrupt from the keyboard does.
+    Who ends the tests ends the servers that they have started, as an interrupt from the keyboard does. That interrupt
+    is ignored, and by all that we start, where a shell has put the tests in the background: many tests send it.
     """
     import flowmake
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     where = Path(flowmake.__file__).resolve()
     if os.environ.get("FLOWMAKE_TEST_WHEEL") == "1" and not where.is_relative_to(Path(sys.prefix).resolve()):

@@ -11,7 +11,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from itertools import chain
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +21,10 @@ from flowmake.core.errors import StateError
 from flowmake.core.ports import ABSENT
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
     from threading import Event
+
+    Answers = SimpleQueue[tuple[int, list["Hashed"] | Exception]]
 
 CHUNK = 1 << 20
 """Bytes read at once: large enough that xxhash lets other threads run while it works."""
@@ -109,18 +111,46 @@ def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
     """`hash_entry` of regular files in order, given about how many bytes each has; side by side where that pays."""
     if len(sizes) < 2 or sum(sizes.values()) + len(sizes) * OPENING < SIDE_BY_SIDE_FROM:
         return _hash_batch(sizes)
+    from flowmake.world.signals import held_back
+
+    with held_back():
+        return _hash_side_by_side(list(_batches(sizes)))
+
+
+def _hash_side_by_side(batches: list[list[str]]) -> list[Hashed]:
     # Here, since most runs hash next to nothing and these take milliseconds to load.
     from concurrent.futures import ThreadPoolExecutor
+    from queue import SimpleQueue
     from threading import Event
 
     from flowmake.world.cpus import available_cpus
+    from flowmake.world.signals import let_through
 
     stop = Event()
+    answers: Answers = SimpleQueue()  # to wait for one takes no lock that an interruption could leave behind
     with ThreadPoolExecutor(available_cpus()) as pool:
         try:
-            return list(chain.from_iterable(pool.map(partial(_hash_batch, stop=stop), _batches(sizes))))
+            for number, batch in enumerate(batches):
+                pool.submit(_answer, answers, number, batch, stop)
+            with let_through():
+                hashed = dict(_heard(answers.get()) for _ in batches)
         finally:
             stop.set()  # an error or an interruption would else be held up here until all are done
+    return list(chain.from_iterable(hashed[number] for number in range(len(batches))))
+
+
+def _answer(answers: Answers, number: int, batch: Iterable[str], stop: Event) -> None:
+    try:
+        answers.put((number, _hash_batch(batch, stop)))
+    except Exception as error:
+        answers.put((number, error))
+
+
+def _heard(answer: tuple[int, list[Hashed] | Exception]) -> tuple[int, list[Hashed]]:
+    number, found = answer
+    if isinstance(found, Exception):
+        raise found
+    return number, found
 
 
 def _hash_batch(paths: Iterable[str], stop: Event | None = None) -> list[Hashed]:

@@ -4,11 +4,43 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from types import FrameType, TracebackType
 from typing import Any
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Masked:
+    """No generator: one that is interrupted in between is closed later, when its mask is no longer the right one."""
+
+    def __init__(self, how: int) -> None:
+        self._how = how
+
+    def __enter__(self) -> None:
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        try:
+            signal.pthread_sigmask(self._how, STOPPING)  # runs the handlers of what it lets through, which may raise
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+
+def held_back() -> AbstractContextManager[None]:
+    """Meanwhile the signals that end a run wait, for this thread and those that it starts.
+
+    Python's locks, and all that is made of them, stay taken for ever where a handler raises in the middle of taking
+    them: whoever starts threads, or shares something with them, does so in here.
+    """
+    return _Masked(signal.SIG_BLOCK)
+
+
+def let_through() -> AbstractContextManager[None]:
+    """Within `held_back`, where an exception does no harm: those that came are heeded now, and others at once."""
+    return _Masked(signal.SIG_UNBLOCK)
 
 
 class Raising:

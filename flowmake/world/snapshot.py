@@ -236,6 +236,7 @@ def find(path: str, key: bytes, environ: Mapping[str, str], now: float) -> Found
         IndexError,
         OverflowError,
         MemoryError,
+        SystemError,
     ):  # it is none, though it looks like one
         return None
 

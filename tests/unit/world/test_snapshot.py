@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from binascii import crc32
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -203,6 +204,16 @@ def test_one_with_any_bit_turned_is_not_believed(few: Kept) -> None:
 @pytest.mark.parametrize("data", [b"", b"\0" * 5000, b"flowmake snapshot 1\nabc", snapshot.MAGIC, b"SQLite format 3\0"])
 def test_what_is_none_is_not_believed(few: Kept, data: bytes) -> None:
     few.file.write_bytes(data)
+    assert few.answer(environ={"SET": "1"}) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"i", b"i\0\0\0\0", b")\1" * 5000, b"c" + bytes(20) + b"i\1\0\0\0" + b"N" * 20],
+    ids=["nothing", "half a number", "a number", "a deep one", "code that is none"],
+)
+def test_nonsense_with_a_right_checksum_is_not_believed(few: Kept, body: bytes) -> None:
+    few.file.write_bytes(snapshot.MAGIC + crc32(body).to_bytes(4, "big") + body)
     assert few.answer(environ={"SET": "1"}) is None
 
 
