@@ -276,7 +276,7 @@ class Run:
             return []
         said = wiring.stop_survivors([run.id for run in dead], self._workspace.flow.root, self._options.grace)
         for run in dead:
-            wiring.scrub_logs(self._workspace.state, run.id, self._secrets)
+            said += wiring.scrub_logs(self._workspace.state, run.id, self._secrets)
             view.store.end_run(_died(run, view.store.tasks_of(run.id), self._workspace.state.size_of(run.id)))
         view.store.flush()
         return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 
@@ -258,14 +258,17 @@ def logs(flow: Flow, secrets: Secrets) -> KeptLogs:
     return KeptLogs(flow.log_limit, secrets.as_bytes)
 
 
-def scrub_logs(state: StateDir, run: str, secrets: Secrets) -> None:
-    """Take secrets out of the logs of a run that did not live to do it itself, as far as they can be written."""
-    from flowmake.world.logs import scrub
+def scrub_logs(state: StateDir, run: str, secrets: Secrets) -> Iterator[str]:
+    """Take secrets out of the logs of a run that did not live to do it itself; what keeps them there, in sentences."""
+    from flowmake.world.logs import scrub, uncleaned
 
     folder = state.logs(run)
     for name in os.listdir(folder) if secrets and os.path.isdir(folder) else ():
-        with suppress(OSError):
-            scrub(os.path.join(folder, name), secrets.as_bytes())
+        path = os.path.join(folder, name)
+        try:
+            scrub(path, secrets.as_bytes())
+        except OSError as error:
+            yield uncleaned(path, error)
 
 
 def executor_kind(name: str) -> ExecutorKind | None:

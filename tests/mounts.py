@@ -62,6 +62,18 @@ def _mount_overlay(folder: Path, place: Path) -> None:
 
 
 @contextmanager
+def unchangeable(folder: Path) -> Iterator[None]:
+    """A folder that nobody, root included, can write to meanwhile."""
+    assert os.geteuid() == 0, "this test mounts file systems: run it as root"
+    command("mount", "mount", "--bind", folder, folder)
+    try:
+        command("mount", "mount", "-o", "remount,bind,ro", folder)
+        yield
+    finally:
+        command("mount", "umount", "--lazy", folder)
+
+
+@contextmanager
 def _sftp(folder: Path, place: Path) -> Iterator[None]:
     """A server and a client that talk to each other without a network between them."""
     (folder / "served").mkdir()

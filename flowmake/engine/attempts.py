@@ -179,7 +179,8 @@ class Attempts:
 
     def finish(self, running: Running, ended: Ended) -> Result:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
-        self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name)
+        if problem := self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name):
+            self.books.notice(problem, running.task.name)
         running.timed_out |= ended.timed_out
         self._settle_start(running, ended)
         message = running.launch_error or ended.error or self._failure(running, ended)

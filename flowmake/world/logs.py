@@ -58,8 +58,8 @@ class KeptLogs:
             for path in self._growing:
                 self._hold(path, _length(path))
 
-    def end(self, path: str, *, spare: bool = False) -> None:
-        """The command has ended: leave a plain file without secrets, unless the disk does not let us.
+    def end(self, path: str, *, spare: bool = False) -> str:
+        """The command has ended: leave a plain file without secrets; in a sentence why not, where the disk refuses.
 
         `spare`: nobody needs the log if it is empty.
         """
@@ -68,15 +68,16 @@ class KeptLogs:
         if not length:
             if spare and length is not None:
                 self._spares.add(path)
-            return
+            return ""
         try:
             log = self._hold(path, length)
             if log is not None and log.end:
                 _close_hole(path, log, self._note(log))
             if secrets := self._secrets():
                 scrub(path, secrets)
-        except OSError:
-            return  # the disk is full, say: what there is stays as it is
+        except OSError as error:
+            return uncleaned(path, error)
+        return ""
 
     def _hold(self, path: str, length: int | None) -> _Log | None:
         """Take the middle out of a log that is over the limit; what is known of it if that was ever so."""
@@ -100,6 +101,11 @@ class KeptLogs:
     def _note(self, log: _Log) -> bytes:
         lost = log.lost + log.end - log.start
         return f"\n[flowmake: {size(lost)} left out here; `log_limit` is {size(self._limit)}]\n".encode()
+
+
+def uncleaned(path: str, error: OSError) -> str:
+    """What to say of a log that stays as it is."""
+    return f"cannot clean the log `{path}`, and secrets may have stayed in it: {error.strerror}"
 
 
 def _length(path: str) -> int | None:

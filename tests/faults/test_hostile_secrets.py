@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.mounts import unchangeable
 from tests.processes import LIMIT, Meeting
 
 TOKEN = "hunter2-'quoted\"-and-$more"
@@ -191,6 +192,25 @@ def test_the_log_of_a_run_that_was_killed_is_cleaned_by_the_next(project: Any) -
         gate.write(b"go\ngo\n")  # one for what the dead run left behind, if it is still there to read it
         assert project.run("run", "-q").code == 0
     assert path.read_bytes() == b"***********\n"
+
+
+@pytest.mark.root
+def test_a_secret_that_cannot_be_taken_out_of_a_log_is_told(project: Any) -> None:
+    """By the run that finds it there, and it goes on."""
+    project.flowfile('[flow]\nsecrets = ["T"]\n[env]\nT = "open-sesame"\n[tasks.a]\nrun = "echo $T; read x < gate"\n')
+    with project.gate() as gate, project.start("run") as running:
+        assert b"started" in running.stderr.readline()
+        path = next((project.root / ".flowmake/runs").glob("*/logs/a.log"))
+        while b"open-sesame\n" not in path.read_bytes():
+            assert running.poll() is None
+        running.kill()
+        running.communicate()
+        gate.write(b"go\ngo\n")
+        with unchangeable(path.parent):
+            done = project.run("run")
+    assert done.code == 0
+    assert f"cannot clean the log `{path}`, and secrets may have stayed in it: Read-only file system" in done.stderr
+    assert path.read_bytes() == b"open-sesame\n"
 
 
 def test_short_dotenv_values_do_not_garble_the_text(project: Any) -> None:

@@ -155,3 +155,13 @@ def test_pieces_where_holes_are_unknown(writer: Writer, monkeypatch: pytest.Monk
         patched.setattr("flowmake.world.holes.os.lseek", unknown)
         found = b"".join(chunk for _, chunk in pieces(file))
     assert found == writer.path.read_bytes()
+
+
+def test_a_log_that_cannot_be_cleaned_is_told(tmp_path: Path) -> None:
+    """The command has put something else in its place, say."""
+    path = tmp_path / "log"
+    path.mkdir()
+    (path / "more").write_text("x")
+    kept = KeptLogs(1000, lambda: [b"secret"])
+    kept.begin(str(path))
+    assert kept.end(str(path)) == f"cannot clean the log `{path}`, and secrets may have stayed in it: Is a directory"
