@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 QUESTION = ["list"]
 """The only command line that is answered here alone: options ask for more, or for another flow."""
 
+SMALL = 1 << 17
+"""Bytes of a Flowfile up to which a glance in vain costs less than one that is enough may spare."""
+
 
 def print_table_here() -> None:
     """Raises what opening the flow raises, where there is no shorter way."""
@@ -75,9 +78,10 @@ def _at_a_glance() -> Rows | None:
         return None
     try:
         with open(path, "rb") as file:
-            tasks = obvious.plain_tasks(file.read())
+            data = file.read(SMALL + 1)
     except OSError:  # the long way tells what is the matter
         return None
+    tasks = obvious.plain_tasks(data) if len(data) <= SMALL else None
     if tasks is None:
         return None
     return [_row(name, task.get("tags", ()), task.get("description", "")) for name, task in tasks.items()]

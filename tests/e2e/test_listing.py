@@ -245,6 +245,11 @@ def test_what_else_may_stand_in_a_flowfile(project: Project, flow: str, needed: 
     assert same(project) == needed
 
 
+def test_a_large_flowfile_is_not_read_twice(project: Project) -> None:
+    project.flowfile("".join(f"[tasks.task-{number}]\nrun = 'true'\n" for number in range(5000)))
+    assert same(project) == OPENED
+
+
 @pytest.mark.parametrize("word", ["bad", "--bad"])
 def test_parameters_from_outside_have_the_flow_opened(project: Project, word: str) -> None:
     project.flowfile(PLAIN)
