@@ -76,6 +76,9 @@ class FakeFiles:
     def digests(self, paths: Sequence[str]) -> list[str]:
         return [self.digest(path) for path in paths]
 
+    def foresee(self, paths: Iterable[str]) -> None:
+        self.digests([path for path in paths if path in self.files])
+
     def exists(self, path: str) -> bool:
         return path in self.files or self.is_dir(path)
 

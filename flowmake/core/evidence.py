@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from flowmake.core.templates import PathList, names
 from flowmake.core.temporary import Temporary
 
 MANY = 64
-"""Inputs of one task that may well be worth more than one thread."""
+"""Inputs of one task, or tasks, whose files may well be worth being looked at together."""
 
 
 class Resolved(Struct, frozen=True, gc=False):
@@ -140,9 +141,29 @@ class Evidence:
 
     def _input_digests(self, wanted: Mapping[str, Check]) -> dict[str, str]:
         if len(wanted) >= MANY:
-            plain = (path for path, check in wanted.items() if check == "content")
-            self.files.digests([path for path in plain if self.temporary.around(path) is None])
+            self._foresee(path for path, check in wanted.items() if check == "content")
         return {path: self.input_digest(path, check) for path, check in wanted.items()}
+
+    def foresee(self, names: Sequence[str]) -> None:
+        """Look at the files of tasks that are about to be judged one after the other, side by side where that pays.
+
+        At those that are known without judging: files that are named and that no task makes, and what was made.
+        """
+        if len(names) >= MANY:
+            self._foresee(chain.from_iterable(map(self._named, map(self.graph.tasks.__getitem__, names))))
+
+    def _named(self, task: Task) -> Iterator[str]:
+        for entry in task.inputs:
+            if entry.kind == "path" and entry.check == "content" and self.graph.producer(entry.path) is None:
+                yield entry.path
+        if self.records.has_run(task.name):
+            for output in task.outputs:
+                if output.kind == "path":
+                    yield output.path
+
+    def _foresee(self, paths: Iterable[str]) -> None:
+        around = self.temporary.around
+        self.files.foresee([path for path in paths if not path.endswith("/") and around(path) is None])
 
     def _made_by_nobody(self, resolved: Sequence[Resolved], inputs: Mapping[str, str]) -> tuple[str, ...]:
         """Declared inputs that are not there, and that no task makes."""

@@ -149,6 +149,7 @@ def preview(graph: Graph, evidence: Evidence, demand: Demand) -> Plan:
         judgements[name] = Judgement(task, judge(task, trace, attempt, facts), facts, trace, attempt)
         flows[name] = _may_change(graph, name, judgements, flows)
 
+    evidence.foresee(needed(graph, demand))
     walk(graph, evidence, demand, judgements, lambda name: not pending(name), visit)
     return Plan(graph, demand.targets, tuple(judgements), judgements)
 

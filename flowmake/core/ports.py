@@ -30,6 +30,13 @@ class Files(Protocol):
         """Content digests of many paths, in their order; hashed side by side where that pays."""
         ...
 
+    def foresee(self, paths: Iterable[str]) -> None:
+        """Find out, side by side where that pays, the content digests of files that are about to be asked for.
+
+        Nothing is raised: what is odd about a file, whoever asks for it is told.
+        """
+        ...
+
     def exists(self, path: str) -> bool: ...
 
     def is_dir(self, path: str) -> bool: ...

@@ -28,6 +28,10 @@ class Records:
             self._last = (name, self._traces.get(name))
         return self._last[1]
 
+    def has_run(self, name: str) -> bool:
+        """Whether it has ever succeeded."""
+        return name in self._new or name in self._traces
+
     def attempt(self, name: str) -> Attempt | None:
         """How the latest attempt at a task ended."""
         return self._attempts.get(name)

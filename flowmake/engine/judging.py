@@ -62,6 +62,11 @@ class Judging:
         """Has something that the name waited for begun anew since?"""
         return bool(self._needed_temps) and self._schedule.wait_for(name, self._revived_upstream(name))
 
+    def foresee(self, names: Sequence[str]) -> None:
+        """Look at the files of all these before they are considered one by one. Raises `KeyboardInterrupt` likewise."""
+        with self._signals.raising():
+            self._evidence.foresee(names)
+
     def consider(self, name: str) -> Settled | None:
         """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs.
 

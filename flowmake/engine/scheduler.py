@@ -170,27 +170,29 @@ class Scheduler:
     def _consider_due(self) -> None:
         while self._schedule.due:
             due, self._schedule.due = self._schedule.due, []
-            for index, name in enumerate(due):
-                if self._is_signalled() or not self._consider(name):
-                    self._schedule.due[:0] = due[index:]
-                    return
+            done = 0
+            try:
+                if not self._stopping:
+                    self._judging.foresee(due)
+                while done < len(due) and not self._is_signalled():
+                    self._consider(due[done])
+                    done += 1
+            except KeyboardInterrupt:
+                if not self._is_signalled():
+                    raise
+            if done < len(due):  # not now, since a signal came meanwhile
+                self._schedule.due[:0] = due[done:]
+                return
 
-    def _consider(self, name: str) -> bool:
-        """False: not now, since a signal came meanwhile."""
+    def _consider(self, name: str) -> None:
         if self._judging.waits_for_revived(name):
-            return True
+            return
         if self._stopping:
             self._settle_unrun(name, State.SKIPPED)
-            return True
-        try:
-            settled = self._judging.consider(name)
-        except KeyboardInterrupt:
-            if not self._is_signalled():
-                raise
-            return False
+            return
+        settled = self._judging.consider(name)
         if settled is not None:
             self._settle_unrun(name, settled.state, settled.message)
-        return True
 
     # -- ready → running ---------------------------------------------------------------------------------------
 

@@ -16,21 +16,15 @@ from flowmake.core.errors import StateError
 from flowmake.core.model import Check
 from flowmake.core.ports import ABSENT
 from flowmake.world.globbing import Globber
-from flowmake.world.hashing import (
-    GONE,
-    THREADS_PAY_FROM,
-    Hashed,
-    hash_entry,
-    hash_link,
-    hash_many,
-    hash_special,
-    unreadable,
-)
+from flowmake.world.hashing import GONE, Hashed, hash_entry, hash_link, hash_seen, hash_special, unreadable
 from flowmake.world.looked import Looked
 from flowmake.world.memory import Memory
 from flowmake.world.statcache import StatCache, figures, is_racy
 from flowmake.world.ticks import FINE_NS, changed_ns, granularity_ns, tick_left
 from flowmake.world.trees import TreeHasher
+
+AT_ONCE = 50_000
+"""Files whose states are held in memory until they are read together."""
 
 SMALL = 1 << 20
 """Files below this many bytes are simply hashed twice; for others it is better to wait out the clock's tick."""
@@ -54,27 +48,33 @@ class DiskFiles:
             return self._lesser_digest(path, check)
         known = self._memory.get(path)
         if known is None:
-            known = self._quick_digest(path)
-            if known is None:
-                known = self._remember(path, hash_entry(self._at(path), is_regular=True))
+            known = self._look(path)
             self._memory.put(path, known)
         return known
 
     def digests(self, paths: Sequence[str]) -> list[str]:
         """As in the port."""
-        found: dict[str, str] = {}
-        unknown: dict[str, int] = {}
+        self.foresee(paths)
+        return [self.digest(path) for path in paths]
+
+    def foresee(self, paths: Iterable[str]) -> None:
+        """As in the port."""
+        unread = _Unread(self.cache)
         for path in paths:
-            known = self._memory.get(path)
-            if known is None and path not in found:
-                known = self._quick_digest(path, unknown)
-            if known is not None:
-                found[path] = known
-        if unknown:
-            found |= self._hash_side_by_side(unknown)
-        for path, digest in found.items():
+            if self._memory.get(path) is not None:
+                continue
+            at = path if path.startswith("/") else self._prefix + path
+            try:
+                status = os.stat(at)
+            except (OSError, ValueError):  # who asks for it will be told
+                continue
+            digest = self.cache.get(path, status)
+            if digest is not None:
+                self._memory.put(path, digest)
+            elif stat.S_ISREG(status.st_mode):
+                unread.add(at, path, status)
+        for path, digest in unread.digests().items():
             self._memory.put(path, digest)
-        return [found[path] for path in paths]
 
     def exists(self, path: str) -> bool:
         """Whether anything is there; a dangling symlink is something."""
@@ -179,7 +179,7 @@ class DiskFiles:
 
     def _settle_one(self, path: str) -> None:
         try:
-            self._memory.put(path, self._hash(path))
+            self._memory.put(path, self._remember(path, hash_entry(self._at(path))))
         except StateError:  # nobody has asked: whoever needs this file next will be told
             self.cache.drop(path)
 
@@ -204,8 +204,7 @@ class DiskFiles:
         self._looked.note_status(path, status)
         return "exists" if check == "exists" else f"stat:{status.st_size}-{status.st_mtime_ns}"
 
-    def _quick_digest(self, path: str, unknown: dict[str, int] | None = None) -> str | None:
-        """The digest if no regular file needs reading for it; else None, and its size noted in `unknown`."""
+    def _look(self, path: str) -> str:
         at = path if path.startswith("/") else self._prefix + path
         try:
             status = os.stat(at)
@@ -223,17 +222,8 @@ class DiskFiles:
             return self._tree(path)
         if not stat.S_ISREG(status.st_mode):
             return hash_special(status)
-        if unknown is not None:
-            unknown[path] = status.st_size
         _wait_out_tick(status)
-        return None
-
-    def _hash(self, path: str) -> str:
-        return self._remember(path, hash_entry(self._at(path)))
-
-    def _hash_side_by_side(self, unknown: dict[str, int]) -> dict[str, str]:
-        hashed = hash_many({self._at(path): size for path, size in unknown.items()})
-        return {path: self._remember(path, one) for path, one in zip(unknown, hashed, strict=True)}
+        return self._remember(path, hash_seen(at, status) or hash_entry(at))
 
     def _remember(self, path: str, hashed: Hashed) -> str:
         if hashed.stat is None:
@@ -244,15 +234,14 @@ class DiskFiles:
 
     def _tree(self, path: str) -> str:
         top = self.root if path in (".", "./") else self._at(path).rstrip("/") or "/"
-        big: dict[str, int] = {}
         self._looked.folders.add(top)
-        hasher = TreeHasher(lambda at, status: self._tree_leaf(at, status, {}, big), self._leave_out_of_tree)
+        unread = _Unread(self.cache)
+        hasher = TreeHasher(
+            lambda at, status: self._leaf(at, status, unread),
+            self._leave_out_of_tree,
+            lambda at: unread.digests().get(self._named(at)) or self._remember(self._named(at), hash_entry(at)),
+        )
         digest = hasher.digest(top)
-        if big:
-            # The walk has only noted the big ones, for them to be hashed side by side before it is made again.
-            known = self._hash_side_by_side(big)
-            again = TreeHasher(lambda at, status: self._tree_leaf(at, status, known, None), self.is_left_out)
-            digest = again.digest(top)
         self._memory.put_tree(path, hasher.saw_link)
         self._looked.is_certain &= not hasher.saw_link
         return digest
@@ -263,20 +252,54 @@ class DiskFiles:
             self._looked.folders.add(folder)
         return left_out
 
-    def _tree_leaf(self, at: str, status: os.stat_result, known: dict[str, str], big: dict[str, int] | None) -> str:
-        """The digest of a file in a tree; of a big unknown one only its name if `big` collects those."""
-        path = at[len(self._prefix) :] if at.startswith(self._prefix) else at
+    def _leaf(self, at: str, status: os.stat_result, unread: _Unread) -> str | None:
+        """The digest of a file in a tree; None if it is to be read."""
+        path = self._named(at)
         self._looked.leaves.add(path)
-        digest = self.cache.get(path, status) or known.get(path)
+        digest = self.cache.get(path, status)
         if digest is not None:
             return digest
         if not stat.S_ISREG(status.st_mode):
             return hash_special(status)
+        unread.add(at, path, status)
+        return None
+
+    def _named(self, at: str) -> str:
+        return at[len(self._prefix) :] if at.startswith(self._prefix) else at
+
+
+class _Unread:
+    """Regular files to be read together, in portions; what they turn out to be is kept in the cache."""
+
+    def __init__(self, cache: StatCache) -> None:
+        self._cache = cache
+        self._files: dict[str, os.stat_result] = {}
+        self._names: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
+
+    def add(self, at: str, path: str, status: os.stat_result) -> None:
         _wait_out_tick(status)
-        if big is not None and status.st_size >= THREADS_PAY_FROM:
-            big[path] = status.st_size
-            return path
-        return self._hash(path)
+        self._files[at] = status
+        self._names[at] = path
+        if len(self._files) >= AT_ONCE:
+            self._read()
+
+    def digests(self) -> dict[str, str]:
+        """By path, but for files that are not any more what they were when they were added."""
+        self._read()
+        return self._digests
+
+    def _read(self) -> None:
+        if not self._files:
+            return
+        from flowmake.world.batches import hash_many  # here, since most runs have nothing to read
+
+        for at, hashed in hash_many(self._files).items():
+            path = self._names[at]
+            self._cache.put(path, hashed)
+            self._digests[path] = hashed.digest
+        self._files.clear()
+        self._names.clear()
 
 
 def _wait_out_tick(status: os.stat_result) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from time import time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,10 +20,7 @@ from flowmake.core.errors import StateError
 from flowmake.core.ports import ABSENT
 
 if TYPE_CHECKING:
-    from queue import SimpleQueue
     from threading import Event
-
-    Answers = SimpleQueue[tuple[int, list["Hashed"] | Exception]]
 
 CHUNK = 1 << 20
 """Bytes read at once: large enough that xxhash lets other threads run while it works."""
@@ -32,20 +28,14 @@ CHUNK = 1 << 20
 THREADS_PAY_FROM = 1 << 18
 """Files below this many bytes are hashed sooner than handed to a thread."""
 
-SIDE_BY_SIDE_FROM = 32 << 20
-"""Bytes, in however many files, that one thread digests sooner than the means for several are loaded."""
-
-OPENING = 1 << 16
-"""As many bytes as are digested while a file is opened and closed."""
-
-_BATCH = 4 << 20
-"""Bytes that a thread takes on at once: handing on files one by one would take longer than digesting small ones."""
-
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 """Error numbers that mean: there is nothing at that path (a loop of links leads nowhere either)."""
 
 _BLOCK = 512
 """Bytes in a block as `stat` counts them."""
+
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""Not to be held up by what was a file a moment ago, and may have become a fifo since."""
 
 _buffers: list[bytearray] = []
 """Those that no thread is reading into."""
@@ -97,86 +87,52 @@ def hash_file(path: str) -> str:
     return hash_entry(path).digest
 
 
-def hash_entry(path: str, *, is_regular: bool = False, stop: Event | None = None) -> Hashed:
+def hash_entry(path: str) -> Hashed:
     """Read and digest what is not a directory; once more if it changed under the reader.
 
-    `is_regular`: it was so a moment ago, so that nobody need look again. Raises `StateError` for what exists but cannot
-    be read, a directory included, and `GivenUp` in the middle of a large file once `stop` is set.
+    Raises `StateError` for what exists but cannot be read, a directory included.
     """
-    hashed = _hash_once(path, is_regular, stop)
-    return hashed if hashed.stable else _hash_once(path, stop=stop)
+    hashed = _hash_once(path)
+    return hashed if hashed.stable else _hash_once(path)
 
 
-def hash_many(sizes: Mapping[str, int]) -> list[Hashed]:
-    """`hash_entry` of regular files in order, given about how many bytes each has; side by side where that pays."""
-    if len(sizes) < 2 or sum(sizes.values()) + len(sizes) * OPENING < SIDE_BY_SIDE_FROM:
-        return _hash_batch(sizes)
-    from flowmake.world.signals import held_back
+def hash_seen(path: str, seen: os.stat_result, stop: Event | None = None) -> Hashed | None:
+    """Read and digest a regular file that is still in the state it was just seen in; None for whatever else is there.
 
-    with held_back():
-        return _hash_side_by_side(list(_batches(sizes)))
-
-
-def _hash_side_by_side(batches: list[list[str]]) -> list[Hashed]:
-    # Here, since most runs hash next to nothing and these take milliseconds to load.
-    from concurrent.futures import ThreadPoolExecutor
-    from queue import SimpleQueue
-    from threading import Event
-
-    from flowmake.world.cpus import available_cpus
-    from flowmake.world.signals import let_through
-
-    stop = Event()
-    answers: Answers = SimpleQueue()  # to wait for one takes no lock that an interruption could leave behind
-    with ThreadPoolExecutor(available_cpus()) as pool:
-        try:
-            for number, batch in enumerate(batches):
-                pool.submit(_answer, answers, number, batch, stop)
-            with let_through():
-                hashed = dict(_heard(answers.get()) for _ in batches)
-        finally:
-            stop.set()  # an error or an interruption would else be held up here until all are done
-    return list(chain.from_iterable(hashed[number] for number in range(len(batches))))
-
-
-def _answer(answers: Answers, number: int, batch: Iterable[str], stop: Event) -> None:
+    The two looks, before and after, are all that a small file costs beside opening and reading it. Raises `GivenUp`
+    in the middle of a large file once `stop` is set.
+    """
+    started = time_ns()
     try:
-        answers.put((number, _hash_batch(batch, stop)))
-    except Exception as error:
-        answers.put((number, error))
+        descriptor = os.open(path, _READING)
+    except OSError:
+        return None
+    try:
+        if seen.st_size < CHUNK:
+            data = os.read(descriptor, seen.st_size + 1)
+            if len(data) != seen.st_size:
+                return None
+            text = xxh3_128_hexdigest(data)
+        else:
+            text = _hash_large(descriptor, seen, stop)
+        after = os.fstat(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    if not _same_state(seen, after) or seen.st_ino != after.st_ino or seen.st_mode != after.st_mode:
+        return None
+    return Hashed(text + "+x" if after.st_mode & stat.S_IXUSR else text, after, started)
 
 
-def _heard(answer: tuple[int, list[Hashed] | Exception]) -> tuple[int, list[Hashed]]:
-    number, found = answer
-    if isinstance(found, Exception):
-        raise found
-    return number, found
-
-
-def _hash_batch(paths: Iterable[str], stop: Event | None = None) -> list[Hashed]:
-    return [hash_entry(path, is_regular=True, stop=stop) for path in paths]
-
-
-def _batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    held = 0
-    for path, size in sizes.items():
-        batch.append(path)
-        held += size + OPENING
-        if held >= _BATCH:
-            yield batch
-            batch, held = [], 0
-    yield batch
-
-
-def _hash_once(path: str, is_regular: bool = False, stop: Event | None = None) -> Hashed:
+def _hash_once(path: str) -> Hashed:
     started = time_ns()
     try:
         # Before opening: to open a device may do things, to open a fifo may wait for ever.
-        if not is_regular and not stat.S_ISREG((status := os.stat(path)).st_mode):
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
             return Hashed(_hash_irregular(path, status), status, started)
-        # O_NONBLOCK, for it may have become a fifo since.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(path, _READING)
     except ValueError:  # a NUL inside: no such path can exist
         return Hashed(ABSENT, None, started)
     except OSError as error:
@@ -184,7 +140,7 @@ def _hash_once(path: str, is_regular: bool = False, stop: Event | None = None) -
             return Hashed(hash_link(path), None, started)
         raise unreadable(path, error) from error
     try:
-        return _hash_open(descriptor, started, stop)
+        return _hash_open(descriptor, started)
     except OSError as error:
         raise unreadable(path, error) from error
     finally:
@@ -197,19 +153,21 @@ def _hash_irregular(path: str, status: os.stat_result) -> str:
     return hash_special(status)
 
 
-def _hash_open(descriptor: int, started: int, stop: Event | None) -> Hashed:
+def _hash_open(descriptor: int, started: int) -> Hashed:
     before = os.fstat(descriptor)
     if not stat.S_ISREG(before.st_mode):
         return Hashed(hash_special(before), before, started, stable=False)
-    if before.st_size < CHUNK:
-        text = _hash_small(descriptor, before.st_size)
-    elif before.st_blocks * _BLOCK < before.st_size:
-        text = _hash_sparse(descriptor, before.st_size, stop)
-    else:
-        text = _hash_stream(descriptor, stop)
+    size = before.st_size
+    text = _hash_small(descriptor, size) if size < CHUNK else _hash_large(descriptor, before)
     after = os.fstat(descriptor)
     digest = text + ("+x" if after.st_mode & stat.S_IXUSR else "")
     return Hashed(digest, after, started, stable=_same_state(before, after))
+
+
+def _hash_large(descriptor: int, status: os.stat_result, stop: Event | None = None) -> str:
+    if status.st_blocks * _BLOCK < status.st_size:
+        return _hash_sparse(descriptor, status.st_size, stop)
+    return _hash_stream(descriptor, stop)
 
 
 def _hash_small(descriptor: int, size: int) -> str:
@@ -252,9 +210,9 @@ def _hash_sparse(descriptor: int, size: int, stop: Event | None) -> str:
 
     hasher, position = xxh3_128(), 0
     while position < size and (found := next_data(descriptor, position)):
-        start, end = found
+        start, end = (size if offset is None else min(offset, size) for offset in found)  # it may have grown since
         _digest_zeros(hasher, start - position, stop)
-        position = _digest_range(descriptor, hasher, start, size if end is None else end, stop)
+        position = _digest_range(descriptor, hasher, start, end, stop)
     _digest_zeros(hasher, size - position, stop)
     return hasher.hexdigest()
 

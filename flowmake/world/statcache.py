@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 
 from flowmake.world.hashing import Hashed
-from flowmake.world.ticks import changed_ns, granularity_of
+from flowmake.world.ticks import granularity_of
 
 Row = tuple[int, int, int, int, int, int, str]
 """size, mtime_ns, ctime_ns, inode, mode, hashed_at_ns, digest. `hashed_at_ns` is 0 where it is not to be trusted."""
@@ -76,25 +76,18 @@ class StatCache:
 
     def put(self, path: str, hashed: Hashed) -> None:
         """Remember the digest of a regular file."""
-        status = hashed.stat
+        digest, status, started_ns, stable = hashed
         assert status is not None
-        if changed_ns(status) > LARGEST:  # beyond the year 2262: not worth remembering
+        state = size, mtime_ns, ctime_ns, inode, mode = figures(status)
+        if mtime_ns > LARGEST or ctime_ns > LARGEST:  # beyond the year 2262: not worth remembering
             self.drop(path)
             return
-        trusted = hashed.stable and not is_racy(figures(status), hashed.started_ns)
+        trusted = stable and not is_racy(state, started_ns)
         if trusted:
             self.untrusted.pop(path, None)
         else:
-            self.untrusted[path] = status, hashed.digest
-        self._rows[path] = (
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino & LARGEST,
-            status.st_mode,
-            hashed.started_ns if trusted else 0,
-            hashed.digest,
-        )
+            self.untrusted[path] = status, digest
+        self._rows[path] = size, mtime_ns, ctime_ns, inode & LARGEST, mode, started_ns if trusted else 0, digest
         self._changed.add(path)
         self._dropped.discard(path)
 

@@ -15,8 +15,11 @@ from flowmake.world.hashing import GONE, hash_file, hash_link, unreadable
 
 _UNFINISHED = (os.fsencode(STAGED), os.fsencode(FENCED))
 
-HashLeaf = Callable[[str, os.stat_result], str]
-"""Digest of the file at a path, given its stat: where a cache comes in."""
+HashLeaf = Callable[[str, os.stat_result], str | None]
+"""Digest of the file at a path, given its stat: where a cache comes in. None if it is told later."""
+
+_Entries = list[tuple[bytes, str, "str | _Entries | None"]]
+"""Name, path and digest of what is in a folder; None, or entries again, where not every digest is known yet."""
 
 
 class TreeHasher:
@@ -27,9 +30,16 @@ class TreeHasher:
     attempt has staged, which stays behind when flowmake is killed.
     """
 
-    def __init__(self, leaf: HashLeaf, leave_out: Callable[[str], bool] = lambda path: False) -> None:
+    def __init__(
+        self,
+        leaf: HashLeaf,
+        leave_out: Callable[[str], bool] = lambda path: False,
+        later: Callable[[str], str] = hash_file,
+    ) -> None:
+        """`later` is asked, once everything was looked at, for the digests of paths of which `leaf` told none."""
         self._leaf = leaf
         self._leave_out = leave_out
+        self._later = later
         self.saw_link = False
         """Whether anything below was a symlink."""
 
@@ -42,11 +52,12 @@ class TreeHasher:
         except OSError as error:
             raise unreadable(path, error) from error
         try:
-            return self._tree(path, (path,))
+            found = self._tree(path, (path,))
+            return found if isinstance(found, str) else _folded(found, self._later)
         except RecursionError as error:
             raise StateError(f"cannot read `{path}`: its folders are nested too deeply") from error
 
-    def _tree(self, path: str, above: tuple[str, ...]) -> str:
+    def _tree(self, path: str, above: tuple[str, ...]) -> str | _Entries:
         try:
             with os.scandir(path) as entries:
                 found = [(os.fsencode(entry.name), entry.path, entry.is_symlink()) for entry in entries]
@@ -55,17 +66,18 @@ class TreeHasher:
         except OSError as error:
             raise unreadable(path, error) from error
         found.sort()
-        hasher = xxh3_128()
+        listed: _Entries = []
+        is_known = True
         for name, inside, is_link in found:
             if name.startswith(_UNFINISHED):
                 continue
             self.saw_link = self.saw_link or is_link
-            digest = self._entry(inside, is_link, above)
-            if digest != ABSENT:
-                hasher.update(b"%b\0%b\0" % (name, digest.encode()))
-        return "tree:" + hasher.hexdigest()
+            entry = self._entry(inside, is_link, above)
+            listed.append((name, inside, entry))
+            is_known = is_known and isinstance(entry, str)
+        return _folded(listed, self._later) if is_known else listed
 
-    def _entry(self, path: str, is_link: bool, above: tuple[str, ...]) -> str:
+    def _entry(self, path: str, is_link: bool, above: tuple[str, ...]) -> str | _Entries | None:
         try:
             status = os.stat(path)
         except OSError as error:
@@ -79,6 +91,15 @@ class TreeHasher:
         if is_link and _leads_back(path, above):
             return hash_link(path)
         return self._tree(path, (*above, path))
+
+
+def _folded(entries: _Entries, later: Callable[[str], str]) -> str:
+    hasher = xxh3_128()
+    for name, path, entry in entries:
+        digest = later(path) if entry is None else entry if isinstance(entry, str) else _folded(entry, later)
+        if digest != ABSENT:
+            hasher.update(b"%b\0%b\0" % (name, digest.encode()))
+    return "tree:" + hasher.hexdigest()
 
 
 def _leads_back(link: str, above: tuple[str, ...]) -> bool:

@@ -94,6 +94,19 @@ def test_digests_keep_the_order_asked_for(world: Any) -> None:
     assert world.files.digests([]) == []
 
 
+def test_what_was_foreseen_is_as_if_it_had_been_asked_for(world: Any) -> None:
+    world.write("a", "old")
+    world.write("d/b", "old")
+    world.files.foresee(["a", "none", "d/", "d/b", "a"])
+    old = world.files.digest("d/b")
+    world.write("a", "new!")
+    world.write("none", "new!")
+    assert world.files.digest("a") == old
+    assert world.files.digest("none") != ABSENT
+    world.files.forget(["a"])
+    assert world.files.digest("a") == world.files.digest("none")
+
+
 def test_a_digest_is_remembered_until_forgotten(world: Any) -> None:
     world.write("a", "old")
     world.write("b", "old")

@@ -76,6 +76,33 @@ def test_the_digests_of_many_inputs_are_asked_for_at_once(count: int, monkeypatc
     assert asked == (sorted(desk.files.files) if count == MANY else [])
 
 
+MANY_TASKS = f"""
+[tasks.t]
+foreach = {{ n = {{ range = [0, {MANY}] }} }}
+inputs = ["src/{{{{ n }}}}", "all", "*.glob", "dir/", {{ path = "there", check = "exists" }}]
+outputs = ["out/{{{{ n }}}}"]
+run = "x"
+[tasks.a]
+outputs = ["all"]
+run = "x"
+"""
+
+
+def test_the_files_of_many_tasks_are_looked_at_before_they_are_judged_one_by_one() -> None:
+    """Those that are certain to be asked for: of tasks that have not run, nothing is known to be made."""
+    files = {f"src/{number}": "" for number in range(MANY)}
+    desk = Desk(MANY_TASKS, {**files, "x.glob": "", "dir/x": "", "there": "", "out/1": "not ours"})
+    names = sorted(name for name in desk.graph().tasks if "@" in name)
+    desk.look().foresee(names[1:])
+    assert desk.files.hashed == []
+    desk.evidence.foresee(names)
+    assert sorted(desk.files.hashed) == sorted(files)
+    desk.run("t@1")
+    desk.files.hashed.clear()
+    desk.look().foresee(names)
+    assert sorted(desk.files.hashed) == sorted([*files, "out/1"])
+
+
 def test_a_list_names_paths_one_a_line() -> None:
     text = "a.csv\n\n  ./b.csv  \r\na.csv\n/root/deep/c.csv\n/elsewhere/x\n"
     desk = task("inputs = ['z', { lines = 'list' }, '!b*']", list=text)

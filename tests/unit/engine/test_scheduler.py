@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
 
 import pytest
 
 from flowmake.core.events import TaskJudged, TasksFound
+from flowmake.core.evidence import MANY
 from flowmake.core.ports import Ended, Work
 from flowmake.engine.states import State
+from flowmake.world.files import DiskFiles
 from tests.stage import FakeSlots, Stage, state_names
 
 CHAIN = """\
@@ -400,6 +403,32 @@ def send(stage: Stage, number: int, *times: float) -> None:
             stage.signals.send(number)
 
     stage.on_tick = tick
+
+
+def test_a_signal_that_comes_while_many_files_are_looked_at_starts_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(files: DiskFiles, paths: Iterable[str]) -> None:
+        stage.signals.send(signal.SIGINT)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DiskFiles, "foresee", interrupted)
+    stage.flowfile(tasks(MANY))
+    outcome = stage.run()
+    assert stage.started() == []
+    assert (outcome.signal, outcome.counts) == (signal.SIGINT, {"skipped": MANY})
+
+
+def test_an_interruption_that_is_no_signal_goes_on_to_who_knows_of_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(files: DiskFiles, paths: Iterable[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DiskFiles, "foresee", interrupted)
+    stage.flowfile(tasks(MANY))
+    with pytest.raises(KeyboardInterrupt):
+        stage.run()
 
 
 def test_a_signal_stops_what_runs_and_starts_nothing_more(stage: Stage) -> None:

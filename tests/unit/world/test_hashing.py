@@ -12,9 +12,9 @@ from xxhash import xxh3_128_hexdigest
 
 from flowmake.core.errors import StateError
 from flowmake.core.ports import ABSENT
-from flowmake.world import hashing
 from flowmake.world.contents import hash_bytes
-from flowmake.world.hashing import CHUNK, hash_entry, hash_file, hash_many
+from flowmake.world.hashing import CHUNK, hash_entry, hash_file, hash_seen
+from flowmake.world.statcache import figures
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7])
@@ -144,20 +144,49 @@ def test_a_file_that_never_rests_is_not_to_be_trusted(tmp_path: Path, monkeypatc
     assert not hash_entry(str(path)).stable
 
 
-def test_many_at_once_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In several threads, each of which takes several files."""
-    monkeypatch.setattr(hashing, "SIDE_BY_SIDE_FROM", 1 << 20)
-    sizes = {}
-    for index in range(12):
-        path = tmp_path / str(index)
-        path.write_bytes(os.urandom(hashing.THREADS_PAY_FROM if index % 2 else 10))
-        sizes[str(path)] = path.stat().st_size
-    sizes[str(tmp_path / "none")] = hashing.THREADS_PAY_FROM
-    assert [one.digest for one in hash_many(sizes)] == [hash_file(path) for path in sizes]
-    assert hash_many({}) == []
+def test_a_file_in_the_state_it_was_seen_in_has_the_digest_it_has_by_itself(tmp_path: Path) -> None:
+    for name, data in (("empty", b""), ("small", b"x"), ("big", bytes(3 * CHUNK + 7)), ("tool", b"#!")):
+        (tmp_path / name).write_bytes(data)
+        (tmp_path / name).chmod(0o755 if name == "tool" else 0o644)
+        hashed = hash_seen(str(tmp_path / name), os.stat(tmp_path / name))
+        assert hashed is not None
+        assert hashed.digest == hash_bytes(data, executable=name == "tool")
+        assert hashed.stat is not None
+        assert figures(hashed.stat) == figures(os.stat(tmp_path / name))
+        assert hashed.stable
 
 
-def test_an_error_among_many_is_raised(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"")
-    with pytest.raises(StateError, match="Is a directory"):
-        hash_many({str(tmp_path / "a"): CHUNK, str(tmp_path): CHUNK})
+@pytest.mark.parametrize("change", ["edited", "longer", "shorter", "gone", "folder", "fifo", "replaced", "executable"])
+@pytest.mark.parametrize("size", [5, 2 * CHUNK])
+def test_what_is_not_as_it_was_seen_is_left_to_who_looks_again(tmp_path: Path, change: str, size: int) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(bytes(size))
+    seen = os.stat(path)
+    if change in ("edited", "longer", "shorter"):
+        path.write_bytes(b"y" * (size + {"edited": 0, "longer": 1, "shorter": -1}[change]))
+        os.utime(path, ns=(0, 1_000_000_001))
+    elif change == "executable":
+        path.chmod(0o755)
+    else:
+        path.rename(tmp_path / "before")
+        {"gone": bool, "folder": os.mkdir, "fifo": os.mkfifo, "replaced": Path.touch}[change](path)
+        if change == "replaced":
+            path.write_bytes(bytes(size))
+            os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert hash_seen(str(path), seen) is None
+
+
+def test_a_file_whose_size_is_not_told_is_left_to_who_looks_again() -> None:
+    if Path("/proc/version").exists():
+        assert hash_seen("/proc/version", os.stat("/proc/version")) is None
+
+
+def test_a_sparse_file_that_has_grown_beyond_its_hole(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.touch()
+    os.truncate(path, 2 * CHUNK)
+    seen = os.stat(path)
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert hash_seen(str(path), seen) is None
+    assert hash_file(str(path)) == hash_bytes(bytes(2 * CHUNK) + b"more")
