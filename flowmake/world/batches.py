@@ -61,7 +61,7 @@ def _in_processes(files: Sequence[Seen]) -> dict[str, Hashed]:
     workers = min(available_cpus(), _weight(files) // PROCESSES_PAY_FROM)
     if workers < 2 or not can_share():
         return _one_by_one(files)
-    shares = list(_batches(files, _weight(files) // workers + 1))
+    shares = list(_batches(files, -(-_weight(files) // workers)))
     found: dict[str, Hashed] = {}
     for share, told in zip(shares, share_out(_tell, shares), strict=True):
         if told is None or len(told) != len(share):

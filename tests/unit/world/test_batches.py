@@ -80,6 +80,21 @@ def test_many_small_files_are_shared_out_and_few_are_not(tmp_path: Path, monkeyp
     assert asked == [2, 4]
 
 
+def test_each_process_has_as_much_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(8):
+        (tmp_path / str(index)).write_bytes(bytes(100_000 if index == 0 else 10))
+    shared: list[list[str]] = []
+
+    def noting(work: Any, shares: Any) -> Any:
+        shared.extend([os.path.basename(path) for path, _ in share] for share in shares)
+        return [work(share) for share in shares]
+
+    monkeypatch.setattr(forking, "share_out", noting)
+    with only("processes"):
+        hash_many({f"{tmp_path}/{index}": os.stat(tmp_path / str(index)) for index in range(8)})
+    assert shared == [["0"], ["1", "2", "3", "4"], ["5", "6", "7"]]
+
+
 @pytest.mark.parametrize("becomes", [None, []], ids=["killed", "torn"])
 def test_what_a_process_does_not_tell_is_found_out_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, becomes: list[Any] | None

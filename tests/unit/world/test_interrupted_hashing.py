@@ -19,7 +19,7 @@ from flowmake.world.batches import hash_many
 PATHS = [f"{sys.argv[1]}/{name}" for name in "ab"]
 batches.available_cpus = lambda: 2
 if sys.argv[3] == "processes":
-    batches.PROCESSES_PAY_FROM = 1
+    batches.PROCESSES_PAY_FROM = batches.OPENING
 SIZE = 20 << 20 if sys.argv[3] == "threads" else 10
 
 
