@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from msgspec import to_builtins
 
 from flowmake.core import entries, schema, schema_fields
 from flowmake.core.errors import Problem
-from flowmake.core.expressions import expression
 from flowmake.core.hints import did_you_mean
 from flowmake.core.model import RERUN_ON_ALL, ActionKind, Declaration, Foreach, KeySource, Retry
 from flowmake.core.params import plain
 from flowmake.core.scalars import Report, check_name, check_variable, duration, is_template, resource, variables
 from flowmake.core.source import Place
-from flowmake.core.spelling import CALL
+from flowmake.core.spelling import CALL, FAILURE
 from flowmake.core.validation import label, misfits
 
 ACTIONS = ("run", "exec", "call")
-_RETRY_ON = expression(r"exit:\d{1,3}|signal:[A-Z][A-Z0-9+]*|timeout", re.ASCII)
 _SOURCES = ("glob", "lines", "json", "range", "dates")
 
 _NONE: dict[str, Any] = {}
@@ -123,7 +120,7 @@ def _retry(value: int | schema_fields.RetryTable, place: Place, report: Report) 
     if isinstance(value, int):
         return Retry(attempts=value)
     for index, failure in enumerate(value.on):
-        if not _RETRY_ON.fullmatch(failure):
+        if not FAILURE.fullmatch(failure):
             hint = "write `exit:75`, `signal:KILL` or `timeout`"
             report(Problem(f"`{failure}` is no kind of failure", (place.at("on", index),), hint))
     return Retry(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tomli import loads
 
 from flowmake.core import units
-from flowmake.core.spelling import CALL, NAME, ORDINARY_PATH, VARIABLE
+from flowmake.core.spelling import CALL, FAILURE, NAME, ORDINARY_PATH, VARIABLE
 
 TYPE_CHECKING = False  # as from `typing`, whose import alone takes longer than that of all this needs
 if TYPE_CHECKING:
@@ -31,11 +31,20 @@ def plain_tasks(data: bytes) -> dict[str, dict[str, Any]] | None:
         tables = loads(data.decode())
     except (ValueError, RecursionError):
         return None
-    return tables.get("tasks", {}) if _fits(tables, _TABLES) else None
+    return tables.get("tasks", {}) if _fits(tables, _TABLES) and _has_limits(tables) else None
 
 
 def _fits(table: Any, fields: Mapping[str, Test]) -> bool:
     return _is_table(table) and all(key in fields and fields[key](value) for key, value in table.items())
+
+
+def _has_limits(tables: dict[str, Any]) -> bool:
+    """Whatever pools and resources the tasks name."""
+    pools, totals = tables.get("pools", {}), {"cpu", *tables.get("resources", {})}
+    return all(
+        ("pool" not in task or task["pool"] in pools) and task.get("resources", {}).keys() <= totals
+        for task in tables.get("tasks", {}).values()
+    )
 
 
 def _is_task(table: Any) -> bool:
@@ -61,8 +70,21 @@ def _is_count(value: Any) -> bool:
     return _is_integer(value, 1)
 
 
-def _is_amount(value: Any) -> bool:
+def _is_index(value: Any) -> bool:
     return _is_integer(value, 0)
+
+
+def _is_amount(value: Any, name: str = "") -> bool:
+    if not (_is_text(value) or _is_index(value)):
+        return False
+    try:
+        return units.resource(name, value) >= 0
+    except ValueError:
+        return False
+
+
+def _are_amounts(value: Any) -> bool:
+    return _is_table(value) and all(_is_amount(amount, name) for name, amount in value.items())
 
 
 def _are_texts(value: Any) -> bool:
@@ -86,7 +108,7 @@ def _is_shown(value: Any) -> bool:
 
 
 def _is_duration(value: Any) -> bool:
-    if not (isinstance(value, (str, float)) or _is_amount(value)):
+    if not (isinstance(value, (str, float)) or _is_index(value)):
         return False
     try:
         return units.seconds(value) > 0
@@ -109,23 +131,47 @@ def _is_environment(value: Any) -> bool:
     )
 
 
+def _are_causes(value: Any) -> bool:
+    return _are_texts(value) and set(value) <= _CAUSES
+
+
+def _is_retry(value: Any) -> bool:
+    return _is_index(value) or _fits(value, _RETRY)
+
+
+def _are_failures(value: Any) -> bool:
+    return _are_texts(value) and all(map(FAILURE.fullmatch, value))
+
+
 def _are_inputs(value: Any) -> bool:
-    return _are_entries(value, lambda entry: _is_path(entry.removeprefix("!")))
+    return _are_entries(value, _is_input)
 
 
 def _are_outputs(value: Any) -> bool:
-    return _are_entries(value, _is_path)
+    return _are_entries(value, _is_output)
 
 
-def _is_path(entry: str) -> bool:
-    return bool(ORDINARY_PATH.fullmatch(entry))
+def _are_entries(value: Any, is_entry: Test) -> bool:
+    if isinstance(value, list):
+        return all(map(is_entry, value))
+    if not _is_named(value) or value.keys() & _RESERVED:
+        return False
+    groups = (group if isinstance(group, list) else [group] for group in value.values())
+    return all(is_entry(entry) for group in groups for entry in group)
 
 
-def _are_entries(value: Any, is_entry: Callable[[str], bool]) -> bool:
-    if _is_table(value):
-        named = _is_named(value, lambda group: _is_text(group) or _are_texts(group)) and not value.keys() & _RESERVED
-        return named and all(_are_entries([one] if _is_text(one) else one, is_entry) for one in value.values())
-    return _are_texts(value) and all(map(is_entry, value))
+def _is_input(entry: Any) -> bool:
+    if _is_table(entry):
+        return _fits(entry, _INPUT) and ("path" in entry) != ("lines" in entry)
+    return _is_text(entry) and _is_path(entry.removeprefix("!"))
+
+
+def _is_output(entry: Any) -> bool:
+    return _fits(entry, _OUTPUT) and "path" in entry if _is_table(entry) else _is_path(entry)
+
+
+def _is_path(value: Any) -> bool:
+    return _is_text(value) and bool(ORDINARY_PATH.fullmatch(value))
 
 
 def _is_table(value: Any) -> bool:
@@ -142,6 +188,18 @@ def _one_of(*choices: str) -> Test:
 
 
 _RESERVED = {"path", "lines"}
+_CAUSES = {"inputs", "outputs", "recipe", "env", "age"}
+
+_INPUT: dict[str, Test] = {"path": _is_path, "lines": _is_path, "check": _one_of("content", "stat", "exists")}
+_OUTPUT: dict[str, Test] = {"path": _is_path, "temp": _is_flag, "clean": _is_flag}
+_RETRY: dict[str, Test] = {
+    "attempts": _is_index,
+    "delay": _is_duration,
+    "backoff": _is_count,
+    "max_delay": _is_duration,
+    "jitter": _is_flag,
+    "on": _are_failures,
+}
 
 _INDEPENDENT: dict[str, Test] = {
     "needs": _are_texts,
@@ -151,13 +209,14 @@ _INDEPENDENT: dict[str, Test] = {
     "env": _is_environment,
     "track_env": _are_variables,
     "wrapper": _are_texts,
-    "retries": _is_amount,
+    "retries": _is_retry,
     "timeout": _is_duration,
     "priority": _is_integer,
     "atomic": _is_flag,
     "always": _is_flag,
     "max_age": _is_duration,
     "frozen": _is_flag,
+    "rerun_on": _are_causes,
     "depfile": _is_text,
     "console": _is_flag,
     "confirm": lambda value: _is_flag(value) or _is_text(value),
@@ -178,6 +237,8 @@ _TASK: dict[str, Test] = _INDEPENDENT | {
     "exec": _is_argv,
     "call": _is_call,
     "args": _is_table,
+    "pool": _is_text,
+    "resources": _are_amounts,
 }
 
 _FLOW: dict[str, Test] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowmake.core import schema
+from flowmake.core import schema, schema_fields
 from flowmake.core.errors import FlowfileError
 from flowmake.core.flowfile import load_flow
 from flowmake.core.model import Flow
@@ -18,10 +19,12 @@ from flowmake.core.obvious import plain_tasks
 from flowmake.core.templates import has_template
 from tests.unit.core.test_flowfile_errors import CASES, sections
 
-NOT_SEEN = {"foreach", "pool", "resources", "rerun_on", "slurm"}
+NOT_SEEN = {"foreach", "slurm"}
 """Fields of a task that need a graph to be shown, or a second look."""
 NEEDED = {"outputs": 'run = "true"', "args": 'call = "steps:fit"', "description": 'run = "true"'}
 """What has to stand beside a field."""
+LIMITS = "[pools]\ndb = 1\na = 1\n[resources]\nmem = '1G'\na = 2\n"
+"""What has to be declared for it."""
 
 
 def loaded(data: bytes) -> Flow:
@@ -82,8 +85,8 @@ def examples(table: type[msgspec.Struct]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("field", "value"), examples(schema.TaskTable).items())
 def test_each_field_of_a_task_as_in_the_reference(field: str, value: str) -> None:
-    data = f"[tasks.a]\n{NEEDED.get(field, '')}\n{field} = {value}\n".encode()
-    assert loaded(data + b"[pools]\ndb = 1\n[resources]\nmem = 1\n")
+    data = f"[tasks.a]\n{NEEDED.get(field, '')}\n{field} = {value}\n{LIMITS}".encode()
+    assert loaded(data)
     assert agree(data) == (field not in NOT_SEEN)
 
 
@@ -182,6 +185,12 @@ def test_nothing_that_is_wrong_is_taken_for_right(path: Path) -> None:
         '[tasks.a]\ninputs = { "a b" = "x" }',
         "[tasks.a]\nargs = { x = 1 }",
         '[tasks.a]\ncall = "steps"',
+        '[tasks.a]\npool = "db"',
+        "[tasks.a]\nresources = { gpu = 1 }",
+        '[tasks.a]\nrerun_on = ["moon"]',
+        '[tasks.a]\nretries = { on = ["exit:x"] }',
+        '[tasks.a]\ninputs = [{ path = "x", lines = "y" }]',
+        '[tasks.a]\nrun = "true"\noutputs = [{ temp = true }]',
         '[tasks.a]\ntags = ["x", 1]',
         '[tasks.a]\ndescription = "{{ params.x }}"',
         '[tasks.a]\ntrack_env = [""]',
@@ -203,7 +212,7 @@ def test_unusual_bytes_have_to_be_looked_at_more_closely(data: bytes) -> None:
 
 # -- the same for whatever people write ------------------------------------------------------------------------
 
-WORDS = [
+PATHS = [
     "a",
     "x.csv",
     "x/*.csv",
@@ -222,22 +231,8 @@ WORDS = [
     "\x1c",
     "\u2028",
 ]
-WORDS += [
-    "5s",
-    "1h30m",
-    "0s",
-    "-1s",
-    "9" * 400,
-    "{{ params.x }}",
-    "{%",
-    "{#",
-    "p.m:f",
-    "p:f",
-    "A=B",
-    "keep",
-    "pipe",
-    "inf",
-]
+AMOUNTS = ["16G", "16 Gb", "5s", "1h30m", "0s", "-1s", "9" * 400, "inf"]
+WORDS = [*PATHS, *AMOUNTS, "{{ params.x }}", "{%", "{#", "p.m:f", "p:f", "A=B", "keep", "pipe", "timeout", "age"]
 NUMBERS = [-2, -1, 0, 1, 2**53, 2**53 + 1, 2**64, -(2**64), 10**400, 0.0, 1.5, -1.0, 1e300, float("inf"), float("nan")]
 SCALARS = [*WORDS, *NUMBERS, True, False]
 NAMES = ["a", "b", "path", "lines", "A_1.x-y", "1a", "", "a b", "ä", "x\n", "A=B", "A\0"]
@@ -250,6 +245,13 @@ ODD = [
     *([{"path": "a"}], [{"lines": "a"}], ["a", "b"], ["a", "!b"], ["a", 1], ["a", ""]),
 ]
 """Values that are right in one place or another, and wrong in most."""
+
+SMALL = {
+    "retries": examples(schema_fields.RetryTable),
+    "inputs": examples(schema_fields.InputEntry),
+    "outputs": examples(schema_fields.OutputEntry),
+}
+"""Fields that hold tables with fields of their own."""
 
 FIELDS = {
     "flow": examples(schema.FlowTable),
@@ -264,10 +266,19 @@ FREE = ["params", "env", "pools", "resources", "tasks"]
     ("table", "field"), [(table, field) for table in FIELDS for field in [*FIELDS[table], "colour"]]
 )
 def test_whatever_a_field_holds(table: str, field: str) -> None:
-    """Also beside what has to stand there."""
-    for value in ODD:
-        for beside in {"", NEEDED.get(field, "") if table == "tasks.one" else ""}:
-            _agree_or_refuse(f"[{table}]\n{beside}\n{field} = {toml(value)}\n".encode())
+    """Also with what has to stand beside it, and with what it may name."""
+    for value in [*ODD, *_tables_of(field)]:
+        line = f"{field} = {toml(value)}\n"
+        _agree_or_refuse(f"[{table}]\n{line}".encode())
+        if table == "tasks.one":
+            _agree_or_refuse(f"[{table}]\n{NEEDED.get(field, '')}\n{line}{LIMITS}".encode())
+
+
+def _tables_of(field: str) -> Iterator[Any]:
+    """Each of its own fields with anything, by itself and beside a path."""
+    for name in [*SMALL[field], "colour"] if field in SMALL else []:
+        for each in [*SCALARS, [], ["timeout"], ["exit:1000"], ["exit:75", "signal:KILL"]]:
+            yield from ({name: each}, [{name: each}], [{"path": "a", name: each}], {"a": {"path": "a", name: each}})
 
 
 @pytest.mark.parametrize("table", [*FREE, *FIELDS])
