@@ -23,7 +23,7 @@ NOT_SEEN = {"foreach", "slurm"}
 """Fields of a task that need a graph to be shown, or a second look."""
 NEEDED = {"outputs": 'run = "true"', "args": 'call = "steps:fit"', "description": 'run = "true"'}
 """What has to stand beside a field."""
-LIMITS = "[pools]\ndb = 1\na = 1\n[resources]\nmem = '1G'\na = 2\n"
+LIMITS = "[pools]\ndb = 1\na = 1\n[resources]\nmem = '1G'\ntime = 9\na = 2\n"
 """What has to be declared for it."""
 
 
@@ -239,7 +239,7 @@ NAMES = ["a", "b", "path", "lines", "A_1.x-y", "1a", "", "a b", "ä", "x\n", "A=
 ODD = [
     *SCALARS,
     *([each] for each in SCALARS),
-    *({"a": each} for each in SCALARS),
+    *({name: each} for name in ("a", "time") for each in SCALARS),
     *({name: each} for name in NAMES for each in ("x", ["x"], 1)),
     *([], {}, [[]], [{}], [["a"]], [{"a": 1}], {"a": []}, {"a": {}}, {"a": ["b", 1]}, {"a": {"b": 1}}),
     *([{"path": "a"}], [{"lines": "a"}], ["a", "b"], ["a", "!b"], ["a", 1], ["a", ""]),
