@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 
 from flowmake.core.expressions import expression
 
@@ -27,7 +28,7 @@ def seconds(value: float | str) -> float:
         if not _DURATION.fullmatch(text):
             raise ValueError(f"not a duration: {value!r}")
         value = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
-    if not (math.isfinite(value) and value >= 0):
+    if not 0 <= value <= sys.float_info.max:
         raise ValueError(f"not a duration: {value!r}")
     return float(value)
 
@@ -52,7 +53,13 @@ def amount(value: int | str) -> int:
             raise ValueError(f"not an amount: {value!r}")
         power = _POWERS.index(prefix.upper()) + 1 if prefix else 0
         factor: int = (1000 if suffix == "B" else 1024) ** power
-        value = int(number) * factor if number.isdecimal() else int(float(number) * factor)
+        value = int(number) * factor if number.isdecimal() else _whole(float(number) * factor)
     if value < 0:
         raise ValueError(f"not an amount: {value!r}")
     return value
+
+
+def _whole(value: float) -> int:
+    if math.isinf(value):
+        raise ValueError(f"not an amount: {value!r}")
+    return int(value)
