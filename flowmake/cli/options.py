@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,7 +21,8 @@ def _enter(ctx: click.Context, param: click.Parameter, value: str | None) -> Non
     """Change the folder at once, so that every other path is relative to it (as in make and git)."""
     if value is None or (ctx.resilient_parsing and not os.path.isdir(value)):
         return
-    ctx.meta.setdefault(STARTED_IN, os.getcwd())
+    with suppress(FileNotFoundError):  # whoever stands in a folder that has been removed may still go elsewhere
+        ctx.meta.setdefault(STARTED_IN, os.getcwd())
     try:
         os.chdir(value)
     except OSError as error:

@@ -267,6 +267,18 @@ def test_in_a_folder_that_is_gone(built: Project) -> None:
     python = COMMAND.with_name("python")
     done = subprocess.run([python, "-c", code], cwd=built.root, capture_output=True, check=False, text=True)
     assert done.stderr == "error: the current folder has been removed\nhint: change into another one\n"
+
+
+def test_a_folder_that_has_been_removed_can_be_left(project: Project) -> None:
+    project.flowfile("[tasks.a]\nrun = 'true'")
+    (project.root / "gone").mkdir()
+    leaving = f"cd gone && rmdir ../gone && {COMMAND} list -C {project.root} && {COMMAND} list -C ."
+    done = subprocess.run(
+        ["sh", "-c", leaving], cwd=project.root, env=project.environ(), capture_output=True, check=False, text=True
+    )
+    assert done.stdout == "TASK  TAGS  DESCRIPTION\na     -     -\n"
+    assert done.stderr == "error: the current folder has been removed\nhint: change into another one\n"
+    assert done.returncode == 2
     assert done.returncode == 2
 
 
