@@ -5,12 +5,14 @@ Everything is real. The two nodes and the controller share this machine.
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +24,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs/benchmarks/slurm.md"
 BIN = Path(sys.executable).parent
 LIMIT = 90
 """Seconds after which a way counts as not finished."""
-ROUNDS = 3
+FEW = 40
+"""Jobs up to which a few rounds tell enough; of more, chance has a say in each."""
 FLOW = """\
 [executors.slurm]
 kind = "slurm"
@@ -48,7 +51,7 @@ ABOUT = """\
 
 Trivial tasks (`echo N > out/N`), each a job of its own unless said otherwise, on a Slurm with a controller and two
 nodes of two cores, all on one machine. The loop calls `sbatch` for each, and then `squeue` until none is left.
-`benchmarks/slurm SIZE…` makes these tables: every way in turn, {rounds} rounds, the times of all; of more than 10
+`benchmarks/slurm SIZE…` makes these tables: every way in turn, round after round, the times of all; of more than 10
 jobs only the loop and flowmake, of more than 40 only with a job for each.
 """
 REMARKS = """
@@ -122,8 +125,8 @@ WAYS = {
 }
 
 
-def measure(cluster: Cluster, name: str, jobs: int) -> str:
-    """Seconds, as the page says them. Raises `RuntimeError` where outputs are missing."""
+def measure(cluster: Cluster, name: str, jobs: int) -> float:
+    """Seconds; more than `LIMIT` where that was not enough. Raises `RuntimeError` where outputs are missing."""
     with TemporaryDirectory(prefix="flowmake-jobs-") as at:
         folder = Path(at)
         began = time.monotonic()
@@ -131,27 +134,37 @@ def measure(cluster: Cluster, name: str, jobs: int) -> str:
         took = time.monotonic() - began
         made = len(list((folder / "out").glob("*")))
         cluster.clear()
-    if not has_ended:
-        return f"not finished after {LIMIT} s ({made} of {jobs})"
-    if made != jobs:
+    if has_ended and made != jobs:
         raise RuntimeError(f"{name}: {made} outputs of {jobs}")
-    return f"{took:.1f} s"
+    return took if has_ended else math.inf
+
+
+def worded(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < math.inf else f"not finished after {LIMIT} s"
+
+
+def rate(loop: Sequence[float], ours: Sequence[float]) -> str:
+    """Of every pair and their median: how fast jobs go through in proportion to the loop."""
+    ratios = [other / own for other, own in zip(loop, ours, strict=True)]
+    return f"{', '.join(f'{ratio:.2f}' for ratio in ratios)}; median {statistics.median(ratios):.2f}"
 
 
 def ways(jobs: int) -> list[str]:
     """Those that get so many done in a bearable time."""
     first, *others = WAYS if jobs <= 10 else [name for name in WAYS if not name.startswith("Snakemake")]
-    return [first, *others] if jobs <= 40 else [first, others[0]]
+    return [first, *others] if jobs <= FEW else [first, others[0]]
 
 
 def section(cluster: Cluster, jobs: int) -> str:
-    took: dict[str, list[str]] = {name: [] for name in ways(jobs)}
-    for _ in range(ROUNDS):
+    took: dict[str, list[float]] = {name: [] for name in ways(jobs)}
+    for _ in range(3 if jobs <= FEW else 9):
         for name, times in took.items():
             times.append(measure(cluster, name, jobs))
-            print(jobs, name, times[-1], file=sys.stderr, flush=True)
-    rows = [f"| {name} | {', '.join(times)} |" for name, times in took.items()]
-    return "\n".join([f"## {jobs} jobs\n", "| way | seconds |", "|---|---|", *rows, "", told(), ""])
+            print(jobs, name, worded(times[-1]), file=sys.stderr, flush=True)
+    rows = [f"| {name} | {', '.join(map(worded, times))} |" for name, times in took.items()]
+    first, second, *_ = took.values()
+    rates = f"Jobs in a second, flowmake's in proportion to the loop's of the same round: {rate(first, second)}.\n"
+    return "\n".join([f"## {jobs} jobs\n", "| way | seconds |", "|---|---|", *rows, "", rates, told(), ""])
 
 
 def kept() -> dict[int, str]:
@@ -166,7 +179,7 @@ def main(sizes: list[int]) -> None:
     with running_cluster() as cluster:
         sections = kept() | {jobs: section(cluster, jobs) for jobs in sizes}
     told_of = "\n".join(text for _, text in sorted(sections.items()))
-    PAGE.write_text(f"{ABOUT.format(rounds=ROUNDS)}\n{told_of}{REMARKS}")
+    PAGE.write_text(f"{ABOUT}\n{told_of}{REMARKS}")
 
 
 if __name__ == "__main__":
