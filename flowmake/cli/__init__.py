@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may hold what no encoding can carry
     if found is not None and (code := _again(found)) is not None:
-        return code
+        return _ended(code)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "_FLOWMAKE_COMPLETE" not in os.environ:
         from flowmake.cli import frontpage
@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
         if (text := frontpage.answer(arguments)) is not None:
             return _printed(text)
         if (code := _listed(arguments)) is not None:
-            return code
-    return _invoked(arguments)
+            return _ended(code)
+    return _ended(_invoked(arguments))
 
 
 def _again(found: Found) -> int | None:
@@ -78,6 +78,14 @@ def _search_seldom() -> None:
     import gc
 
     gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
+
+
+def _ended(code: int) -> int:
+    """All that is left goes with the process: to search it for cycles at its end took a sixth of a short command."""
+    import gc
+
+    gc.freeze()
+    return code
 
 
 def _invoked(arguments: list[str]) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import pytest
 
 from tests.conftest import Project
-from tests.perf.conftest import MAIN, SNAPSHOT, chain, loaded, python, settle
+from tests.perf.conftest import MAIN, NOTHING, SNAPSHOT, chain, loaded, python, settle
 
 COUNT_SQL = """
 import json, sqlite3, sys
@@ -98,6 +100,14 @@ def test_one_change_loads_neither_a_parser_nor_what_few_commands_need(project: P
     needless = {*HEAVY, "click", "locale", "selectors", "subprocess", "threading", "tomli"} - {"sqlite3"}
     assert among(needless, found) == set()
     assert len(found) <= 180
+
+
+@pytest.mark.parametrize("command", [("list",), ("status",), ("check",), ("run", "-q"), ("list", "--colour")])
+def test_what_a_command_leaves_is_not_searched_for_cycles(project: Project, command: Sequence[str]) -> None:
+    chain(project, 3)
+    left = "import gc; print(json.dumps([gc.get_freeze_count(), len(gc.get_objects())]), file=sys.__stdout__)"
+    frozen, searched = json.loads(python(project, NOTHING + MAIN + left, *command)[-1])
+    assert frozen > 10 * searched
 
 
 # -- database --------------------------------------------------------------------------------------------------
