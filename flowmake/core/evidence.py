@@ -21,7 +21,7 @@ from flowmake.core.templates import PathList, names
 from flowmake.core.temporary import Temporary
 
 MANY = 64
-"""Inputs of one task, or tasks, whose files may well be worth being looked at together."""
+"""Tasks whose files may well be worth being looked at together, small as they may be."""
 
 
 class Resolved(Struct, frozen=True, gc=False):
@@ -140,8 +140,8 @@ class Evidence:
         )
 
     def _input_digests(self, wanted: Mapping[str, Check]) -> dict[str, str]:
-        if len(wanted) >= MANY:
-            self._foresee(path for path, check in wanted.items() if check == "content")
+        if len(wanted) > 1:
+            self._foresee([path for path, check in wanted.items() if check == "content"])
         return {path: self.input_digest(path, check) for path, check in wanted.items()}
 
     def foresee(self, names: Sequence[str]) -> None:
@@ -150,20 +150,19 @@ class Evidence:
         At those that are known without judging: files that are named and that no task makes, and what was made.
         """
         if len(names) >= MANY:
-            self._foresee(chain.from_iterable(map(self._named, map(self.graph.tasks.__getitem__, names))))
+            self._foresee(list(chain.from_iterable(map(self._named, map(self.graph.tasks.__getitem__, names)))))
 
     def _named(self, task: Task) -> Iterator[str]:
         for entry in task.inputs:
-            if entry.kind == "path" and entry.check == "content" and self.graph.producer(entry.path) is None:
+            if entry.kind == "path" and entry.check == "content" and self.graph.outputs.producer(entry.path) is None:
                 yield entry.path
         if self.records.has_run(task.name):
             for output in task.outputs:
                 if output.kind == "path":
                     yield output.path
 
-    def _foresee(self, paths: Iterable[str]) -> None:
-        around = self.temporary.around
-        self.files.foresee([path for path in paths if not path.endswith("/") and around(path) is None])
+    def _foresee(self, paths: Sequence[str]) -> None:
+        self.files.foresee(self.temporary.without(paths))
 
     def _made_by_nobody(self, resolved: Sequence[Resolved], inputs: Mapping[str, str]) -> tuple[str, ...]:
         """Declared inputs that are not there, and that no task makes."""

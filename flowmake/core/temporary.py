@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from flowmake.core.graph import Graph
 from flowmake.core.model import Output, Task
@@ -29,6 +29,10 @@ class Temporary:
             return None
         output = output_with(self._graph.tasks[producer], path)
         return output if output is not None and output.temp else None
+
+    def without(self, paths: Sequence[str]) -> Sequence[str]:
+        """Those that neither are nor lie in a temporary output."""
+        return [path for path in paths if self.around(path) is None] if self._has_any else paths
 
     def paths(self, task: Task) -> list[str]:
         """The paths of a task's temporary outputs, as they were made."""

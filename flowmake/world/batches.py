@@ -25,7 +25,7 @@ Seen = tuple[str, os.stat_result]
 OPENING = 1 << 15
 """As many bytes as are digested while a file is opened and closed."""
 
-PROCESSES_PAY_FROM = 96 << 20
+PROCESSES_PAY_FROM = 80 << 20
 """Bytes, `OPENING` included, that a process digests sooner than another one is begun and heard."""
 
 THREADS_TOGETHER_PAY_FROM = 32 << 20

@@ -59,9 +59,12 @@ class DiskFiles:
 
     def foresee(self, paths: Iterable[str]) -> None:
         """As in the port."""
+        unknown = [path for path in paths if self._memory.get(path) is None]
+        if not unknown:
+            return
         unread = _Unread(self.cache)
-        for path in paths:
-            if self._memory.get(path) is not None:
+        for path in unknown:
+            if path.endswith("/"):
                 continue
             at = path if path.startswith("/") else self._prefix + path
             try:

@@ -215,7 +215,8 @@ class SqliteStore:
         if dropped:
             statements.append(("DELETE FROM files WHERE path = ?", [(rows.encode(path),) for path in dropped]))
         if changed:
-            values = [(rows.encode(path), *row) for path, row in changed.items()]
+            # Sorted, as the table is: each row is then put beside the one before.
+            values = sorted((rows.encode(path), *row) for path, row in changed.items())
             statements.append(("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", values))
         if statements:
             booted: list[Statement] = [("DELETE FROM boot", [()]), ("INSERT INTO boot VALUES (?)", [(boot_id(),)])]
