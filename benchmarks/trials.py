@@ -17,6 +17,7 @@ from peers import OURS, Peer
 GIB = 2**30
 PIECE = 2**20
 CALLS = 5_000
+MANY = 10_000
 PASS = ("{python}", "-c", "pass")
 RUN = ("{flowmake}", "run", "-q")
 LOAD = ("{python}", "-c", "import flowmake; flowmake.load('Flowfile').graph()")
@@ -57,7 +58,8 @@ with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
 class Trial:
     """One command of flowmake's in a folder of its own, without a state, and what is set `beside` it, if anything.
 
-    `amount` of `unit` is what both do; `cores` limits both to so many.
+    `amount` of `unit` is what both do; `cores` limits both to so many. With `edit`, which is done before each turn,
+    everything is up to date but for that.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Trial:
     amount: float = 0.0
     unit: str = ""
     cores: int | None = None
+    edit: Callable[[Path], None] | None = None
 
     @property
     def ways(self) -> dict[str, tuple[str, ...]]:
@@ -92,12 +95,22 @@ class Bench:
             trial.set_up(folder)
 
     def cost(self, number: int, trial: Trial, way: str, limit: float) -> Cost:
-        """Of one run, with no state left by the one before. Raises `CommandFailed`."""
+        """Of one run, with no state left by the one before, or after an edit. Raises `CommandFailed`."""
         folder = self._folder / str(number)
+        if trial.edit is None:
+            self._forget(folder)
+        else:
+            self._cost_of(trial, OURS, folder, limit)
+            trial.edit(folder)
+        os.sync()
+        return self._cost_of(trial, way, folder, limit)
+
+    def _forget(self, folder: Path) -> None:
         for left in (".flowmake", "out"):
             if (folder / left).exists():
                 (folder / left).rename(self._attic / f"{left}-{time.time_ns()}")
-        os.sync()
+
+    def _cost_of(self, trial: Trial, way: str, folder: Path, limit: float) -> Cost:
         argv = [part.format(**self._programs) for part in trial.ways[way]]
         with _on_cores(trial.cores):
             return measure(argv, folder, self._environ, limit)
@@ -147,6 +160,18 @@ def _files(count: int, size: int) -> Callable[[Path], None]:
     return set_up
 
 
+def _readers(folder: Path) -> None:
+    """Tasks that read one file each, and do as little as any."""
+    _files(MANY, 4096)(folder)
+    _write_flowfile(folder, "t", 'inputs = ["files/{{ n }}"]\nexec = ["/bin/true"]', MANY)
+
+
+def _touch(folder: Path) -> None:
+    """All is as it was, but for the times."""
+    for file in os.scandir(folder / "files"):
+        os.utime(file.path)
+
+
 def _calls(action: str) -> Callable[[Path], None]:
     def set_up(folder: Path) -> None:
         (folder / "called.py").write_text(CALLED)
@@ -158,15 +183,22 @@ def _calls(action: str) -> Callable[[Path], None]:
 
 def _write_flowfile(folder: Path, name: str, fields: str, instances: int = 0) -> None:
     """One task, or so many instances of one, by a shell that costs as little as any."""
-    each = f"foreach = {{ n = {{ range = [0, {instances - 1}] }} }}\n" if instances else ""
+    each = f"foreach = {{ n = {{ range = [0, {instances}] }} }}\n" if instances else ""
     text = f'[flow]\nshell = ["{dialects.SHELL}", "-c"]\n[tasks.{name}]\n{each}{fields}\n'
     (folder / "Flowfile").write_text(text)
 
 
-def _hashing(name: str, count: int, size: int, cores: int | None) -> Trial:
+def _hashing(
+    name: str,
+    count: int,
+    size: int,
+    cores: int | None = None,
+    set_up: Callable[[Path], None] | None = None,
+    edit: Callable[[Path], None] | None = None,
+) -> Trial:
     on = "xxhash alone" if cores else "xxhash alone, on one core"
     argv = ("{python}", "hashing.py", "files/*")
-    return Trial(name, _files(count, size), RUN, on, argv, count * size / GIB, "GiB", cores)
+    return Trial(name, set_up or _files(count, size), RUN, on, argv, count * size / GIB, "GiB", cores, edit)
 
 
 def _calling(name: str, action: str, function: str) -> Trial:
@@ -184,8 +216,10 @@ TRIALS = (
     Trial("`flowmake check`, 10,000 tasks", _many_tasks, ("{flowmake}", "check")),
     Trial("`flowmake check`, 100,000 instances", _many_instances, ("{flowmake}", "check")),
     _hashing("run a task that reads a file of 2 GiB, on one core", 1, 2 * GIB, 1),
-    _hashing("run a task that reads 8 files of 256 MiB", 8, GIB // 4, None),
-    _hashing("run a task that reads 20,000 files of 4 KiB", 20_000, 4096, None),
+    _hashing("run a task that reads 8 files of 256 MiB", 8, GIB // 4),
+    _hashing("run a task that reads 20,000 files of 4 KiB", 20_000, 4096),
+    _hashing("the same once all is done, and all files were touched", 20_000, 4096, edit=_touch),
+    _hashing(f"the same with {MANY:,} tasks that read one file each", MANY, 4096, set_up=_readers, edit=_touch),
     _calling(f"{CALLS:,} `call` tasks without outputs", 'call = "called:nothing"', "nothing"),
     _calling(f"{CALLS:,} `call` tasks with an output each", WRITES, "write"),
 )

@@ -115,3 +115,24 @@ def test_trials_take_turns_without_a_state_and_one_that_fails_is_told(
     ] * 2
     assert (terms.folder / "trials" / "0" / "called").read_text() == "x\nx\n"
     assert [one["why"] for one in kept.records("left_out")] == ["`sh` failed with exit code 3: "]
+
+
+def test_a_trial_with_an_edit_begins_each_turn_up_to_date_but_for_that(
+    kept: Kept, terms: Terms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_up(folder: Path) -> None:
+        (folder / "log").write_text("")
+
+    def edit(folder: Path) -> None:
+        with (folder / "log").open("a") as log:
+            log.write("edit\n")
+
+    mine = ("sh", "-c", "mkdir -p .flowmake && echo mine >> log")
+    trial = Trial("edited", set_up, mine, "another", ("sh", "-c", "echo another >> log"), edit=edit)
+    monkeypatch.setattr(rounds, "TRIALS", (trial,))
+
+    measure_trials(GOOD, kept, terms)
+
+    log = (terms.folder / "trials" / "0" / "log").read_text().split()
+    assert log == ["mine", "edit", "mine", "mine", "edit", "another"] * terms.repeat
+    assert [one["way"] for one in kept.records("trial")] == ["flowmake", "another"] * terms.repeat
