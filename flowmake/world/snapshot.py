@@ -284,7 +284,10 @@ def _rewritten(root: str, paths: Iterable[bytes], told: Mapping[bytes, str]) -> 
 
 
 def _fork(root: str, chunks: list[Chunk]) -> tuple[int, int]:
-    """Compare in a process of its own; its number, and where it writes what is not as told."""
+    """Compare in a process of its own; its number, and where it writes what is not as told.
+
+    What `forking` does besides, to keep our handlers out of the copies, is not needed yet, and takes long to load.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child:

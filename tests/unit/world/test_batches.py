@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from flowmake.core.errors import StateError
 from flowmake.wiring import wait_out_tick
-from flowmake.world import batches, forking
+from flowmake.world import batches, files, forking
 from flowmake.world.batches import hash_many
 from flowmake.world.files import DiskFiles
 from flowmake.world.hashing import CHUNK, THREADS_PAY_FROM, hash_file
 from flowmake.world.statcache import StatCache, figures
+from flowmake.world.trees import hash_tree
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # from 3.12 on, beside threads
 
@@ -108,6 +109,36 @@ def test_what_a_process_does_not_tell_is_found_out_here(
     assert {path: hashed.digest for path, hashed in found.items()} == {path: hash_file(path) for path in seen}
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("portion", [3, 1000])
+def test_files_in_folders_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, portion: int
+) -> None:
+    for folder in ("d", "d/sub", "d/sub/deep", "d/empty"):
+        (tmp_path / folder).mkdir()
+        for index in range(0 if folder.endswith("empty") else 5):
+            (tmp_path / folder / str(index)).write_text(f"{folder}{index}")
+    (tmp_path / "d" / "dangling").symlink_to("none")
+    together: list[int] = []
+    monkeypatch.setattr(files, "AT_ONCE", portion)
+    monkeypatch.setattr(batches, "hash_many", lambda seen: together.append(len(seen)) or hash_many(seen))
+    with only(way):
+        assert DiskFiles(str(tmp_path)).digest("d/") == hash_tree(str(tmp_path / "d"))
+    assert together == ([3] * 5 if portion == 3 else [15])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_file_in_a_folder_that_goes_while_it_is_read_is_not_there(tmp_path: Path, way: str) -> None:
+    (tmp_path / "d").mkdir()
+    for path in PATHS:
+        (tmp_path / "d" / path).write_text(path)
+    disk = DiskFiles(str(tmp_path))
+    with only(way), struck(str(tmp_path / "d"), [Blow(1, MOMENTS[1], "gone"), Blow(2, MOMENTS[0], "grown")]):
+        digest = disk.digest("d/")
+    assert not (tmp_path / "d" / "1").exists()
+    assert digest == hash_tree(str(tmp_path / "d"))
+
+
 # -- while files change ----------------------------------------------------------------------------------------
 
 PATHS = [str(number) for number in range(6)]
@@ -191,9 +222,9 @@ def struck(folder: str, blows: list[Blow]) -> Iterator[None]:
         yield
 
 
-def opinion(files: DiskFiles, path: str) -> str:
+def opinion(disk: DiskFiles, path: str) -> str:
     try:
-        return files.digest(path)
+        return disk.digest(path)
     except StateError as error:
         return error.message
 
@@ -233,12 +264,12 @@ def ripe(tmp_path_factory: pytest.TempPathFactory) -> Ripe:
 def test_whatever_befalls_files_nothing_false_is_believed(ripe: Ripe, way: str, blows: list[Blow]) -> None:
     """Neither is anything raised but for who asks for the very file, nor kept that is not so at the next run."""
     folder = ripe.folder()
-    files = DiskFiles(folder)
+    disk = DiskFiles(folder)
     with only(way):
         with struck(folder, blows):
-            files.foresee(PATHS)
-            now = {path: opinion(files, path) for path in PATHS}
-        rows, _ = files.cache.changes()
+            disk.foresee(PATHS)
+            now = {path: opinion(disk, path) for path in PATHS}
+        rows, _ = disk.cache.changes()
         later = DiskFiles(folder, StatCache(rows))
         later.foresee(PATHS)
         true = {path: opinion(DiskFiles(folder), path) for path in PATHS}
