@@ -112,9 +112,10 @@ def _progress(project: Project, wishes: Wishes, stack: ExitStack) -> Observer:
     asks = any(declaration.confirm for declaration in declarations)
     if wishes.progress == "auto" and not wishes.quiet and not asks and is_interactive(sys.stderr):
         from flowmake.observers.console import Console
-        from flowmake.world.suspension import suspension
+        from flowmake.world.suspension import kept_off, suspension
 
-        console = Console(sys.stderr, verbose=wishes.verbose, durations=_durations(project))
+        durations = _durations(project)
+        console = Console(sys.stderr, verbose=wishes.verbose, durations=durations, undisturbed=kept_off)
         stack.enter_context(suspension(console.pause, console.resume))
         return console
     from flowmake.observers.plain import Plain

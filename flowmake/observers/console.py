@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import IO
 
@@ -44,7 +45,7 @@ class Console:
     """A live display on a terminal. Events only count; drawing happens at most ten times in a second.
 
     `durations` are recorded durations by task, for the estimate. While a task has the terminal to itself, nothing is
-    drawn.
+    drawn. In `undisturbed`, nobody may call `pause`.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Console:
         verbose: bool = False,
         durations: Mapping[str, float] | None = None,
         clock: Callable[[], float] = monotonic,
+        undisturbed: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         stream = sys.stderr if stream is None else stream
         self._terminal = stream
@@ -68,9 +70,34 @@ class Console:
         self._turn = 0
         self._size = (0, 0)
         self._was_open = False
+        self._undisturbed = undisturbed
 
     def on_event(self, event: Event) -> None:
         """Count it, and print at once what must not be missed."""
+        with self._undisturbed():
+            self._take_in(event)
+
+    def on_tick(self, now: float) -> None:
+        """Move the clock and the bar on."""
+        with self._undisturbed():
+            self._redraw(now)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        with self._undisturbed():
+            self._frame.close()
+
+    def pause(self) -> None:
+        """The terminal is somebody else's until `resume`."""
+        self._was_open = self._frame.is_open
+        self._frame.close()
+
+    def resume(self) -> None:
+        """Go on where `pause` found it."""
+        if self._was_open:
+            self._frame.open()
+
+    def _take_in(self, event: Event) -> None:
         if isinstance(event, TaskStarted) and event.console:
             self._owner = event.task
             self._frame.close()
@@ -86,24 +113,6 @@ class Console:
                 self._mention(event)
         if not isinstance(event, RunStarted):
             self._redraw(self._clock())
-
-    def on_tick(self, now: float) -> None:
-        """Move the clock and the bar on."""
-        self._redraw(now)
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        self._frame.close()
-
-    def pause(self) -> None:
-        """The terminal is somebody else's until `resume`."""
-        self._was_open = self._frame.is_open
-        self._frame.close()
-
-    def resume(self) -> None:
-        """Go on where `pause` found it."""
-        if self._was_open:
-            self._frame.open()
 
     def _redraw(self, now: float) -> None:
         if self._frame.is_open and now - self._drawn >= REDRAW:

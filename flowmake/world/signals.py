@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from types import FrameType, TracebackType
 from typing import Any
@@ -11,16 +12,22 @@ from typing import Any
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Masked:
-    """No generator: one that is interrupted in between is closed later, when its mask is no longer the right one."""
+class Masked:
+    """Meanwhile some signals are blocked, or let through (`how`, as for `pthread_sigmask`), for the calling thread.
 
-    def __init__(self, how: int) -> None:
+    No generator: one that is interrupted in between is closed later, when its mask is no longer the right one.
+    """
+
+    def __init__(self, how: int, signals: Iterable[int]) -> None:
         self._how = how
+        self._signals = signals
 
     def __enter__(self) -> None:
         self._before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         try:
-            signal.pthread_sigmask(self._how, STOPPING)  # runs the handlers of what it lets through, which may raise
+            signal.pthread_sigmask(
+                self._how, self._signals
+            )  # runs the handlers of what it lets through, which may raise
         except BaseException:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
             raise
@@ -35,12 +42,12 @@ def held_back() -> AbstractContextManager[None]:
     Python's locks, and all that is made of them, stay taken for ever where a handler raises in the middle of taking
     them: whoever starts threads, or shares something with them, does so in here.
     """
-    return _Masked(signal.SIG_BLOCK)
+    return Masked(signal.SIG_BLOCK, STOPPING)
 
 
 def let_through() -> AbstractContextManager[None]:
     """Within `held_back`, where an exception does no harm: those that came are heeded now, and others at once."""
-    return _Masked(signal.SIG_UNBLOCK)
+    return Masked(signal.SIG_UNBLOCK, STOPPING)
 
 
 class Raising:

@@ -6,8 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
+
+from flowmake.world.signals import Masked
 
 
 @contextmanager
@@ -31,3 +33,8 @@ def suspension(before: Callable[[], None], after: Callable[[], None]) -> Iterato
         yield
     finally:
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+
+
+def kept_off() -> AbstractContextManager[None]:
+    """Meanwhile a suspension waits: what it does before and after may need what is being worked on."""
+    return Masked(signal.SIG_BLOCK, (signal.SIGTSTP,))

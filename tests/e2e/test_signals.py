@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -233,5 +234,8 @@ if sys.platform == "linux":
 
     def opened_by(pid: int) -> set[str]:
         """The names of the files that a process has open."""
-        links = list(Path(f"/proc/{pid}/fd").iterdir())
-        return {os.path.basename(os.readlink(link)) for link in links if os.path.lexists(link)}
+        names = set()
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed just now
+                names.add(os.path.basename(os.readlink(link)))
+        return names

@@ -191,7 +191,7 @@ def test_an_internal_error_is_one_line_and_a_report(project: Any) -> None:
         "from flowmake.__main__ import main\n"
         "sys.exit(main())\n"
     )
-    for args in (["run"], ["status"], ["list"], ["clean"], ["graph"]):
+    for args in (["run"], ["status"], ["list", "--json"], ["clean"], ["graph"]):
         done = subprocess.run(
             [sys.executable, "-c", program, *args],
             cwd=project.root,

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -389,3 +393,39 @@ def test_the_cursor_rests_where_the_frame_begins(show: Any) -> None:
     screen = Screen(it.stream.getvalue())
     assert (screen.row, screen.column) == (1, 0)
     assert screen.shown()[0] == "stays"
+
+
+SUSPENDED = """
+import io, os, signal, sys
+from flowmake.core.events import RunStarted
+from flowmake.observers.console import Console
+from flowmake.world.suspension import kept_off, suspension
+
+class Terminal(io.RawIOBase):
+    typed = False
+    def writable(self):
+        return True
+    def write(self, data):
+        if not self.typed:
+            self.typed = True
+            os.kill(os.getpid(), signal.SIGTSTP)  # Ctrl-Z in the middle of it
+        return os.write(1, data)
+
+console = Console(io.TextIOWrapper(io.BufferedWriter(Terminal())), undisturbed=kept_off)
+with suspension(console.pause, console.resume):
+    console.on_event(RunStarted(time=0.0, run="r", targets=(), jobs=1, argv=(), expected=1))
+    console.close()
+"""
+
+
+def test_a_suspension_waits_until_what_is_being_drawn_is_drawn() -> None:
+    """And leaves the cursor visible to the shell, and hides it again after."""
+    hide, show = b"\x1b[?25l", b"\x1b[?25h"
+    with subprocess.Popen([sys.executable, "-c", SUSPENDED], stdout=subprocess.PIPE, start_new_session=True) as program:
+        _, status = os.waitpid(program.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert program.stdout is not None
+        assert program.stdout.read(len(hide + show)) == hide + show
+        os.kill(program.pid, signal.SIGCONT)
+        assert program.stdout.read() == hide + show
+        assert program.wait(60) == 0
