@@ -16,7 +16,7 @@ import psutil
 from flowmake.core.ports import Ended, Executor, Work
 from flowmake.world.clock import SystemClock
 
-LIMIT = 30.0
+LIMIT = 120.0
 """Seconds after which something that should have happened has not."""
 
 

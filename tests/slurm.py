@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo", "munged")
-LIMIT = 30.0
+LIMIT = 120.0
 """Seconds after which something that should have happened has not."""
 
 PATIENCE = 5.0
