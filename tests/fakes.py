@@ -153,6 +153,10 @@ class FakeStore:
     def traces(self) -> Mapping[str, Trace]:
         return self._traces
 
+    def discovered(self, task: str) -> tuple[str, ...]:
+        trace = self._traces.get(task)
+        return () if trace is None else trace.discovered
+
     def attempts(self) -> Mapping[str, Attempt]:
         return self._attempts
 

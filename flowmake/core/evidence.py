@@ -78,10 +78,8 @@ class Evidence:
         return self.graph.discover(name, self._late_upstreams(name, ready))
 
     def _late_upstreams(self, name: str, ready: bool) -> Iterator[str]:
-        trace = self.trace(name)
-        if trace is not None:
-            for path in trace.discovered:
-                yield from self.graph.behind_path(path)
+        for path in self.records.discovered(name):
+            yield from self.graph.behind_path(path)
         for entry in self.graph.tasks[name].inputs:
             if entry.kind == "lines" and (ready or self.graph.producer(entry.path) is None):
                 for path in self.listed(entry.path):

@@ -14,6 +14,7 @@ class Records:
 
     def __init__(self, store: Store) -> None:
         self._traces = store.traces()
+        self._discovered = store.discovered
         self._attempts = store.attempts()
         self._new: dict[str, Trace] = {}
         self._last: tuple[str, Trace | None] | None = None
@@ -27,6 +28,11 @@ class Records:
             # Stores decode a trace each time it is asked for, and one task's is asked for several times in a row.
             self._last = (name, self._traces.get(name))
         return self._last[1]
+
+    def discovered(self, name: str) -> tuple[str, ...]:
+        """Paths that its last success has read without declaring them."""
+        new = self._new.get(name)
+        return self._discovered(name) if new is None else new.discovered
 
     def has_run(self, name: str) -> bool:
         """Whether it has ever succeeded."""

@@ -17,6 +17,7 @@ from flowmake.core.model import Attempt, LastStatus, RunRecord, TaskRecord, Trac
 _HINT = "deleting the state file mends it: everything counts as never run then"
 
 Item = TypeVar("Item")
+Part = TypeVar("Part")
 Values = tuple[Any, ...]
 
 
@@ -91,6 +92,15 @@ def to_trace(task: str, values: Values) -> Trace:
     except (TypeError, ValueError, AttributeError) as error:
         raise StateError(f"the record of `{task}` in the state file is damaged: {error}", _HINT) from error
     return Trace(task, text, *tables, finished, seconds, run, found, identity)
+
+
+def discovered(task: str, values: Values) -> tuple[str, ...]:
+    """What `to_trace` would make of that column alone."""
+    found = values[7]
+    if not found:
+        return ()
+    with _sound(f"the record of `{task}`"):
+        return tuple(decode(found).split("\0"))
 
 
 def attempt_values(attempt: Attempt) -> Values:
@@ -215,6 +225,14 @@ class Lazy(MutableMapping[str, Item], Generic[Item]):
             return item
         row = self._rows.get(task) or self._find(task)
         return default if row is None else self._make(task, row)
+
+    def peek(self, task: str, told: Callable[[Item], Part], read: Callable[[str, Values], Part]) -> Part | None:
+        """A part of what is there under that name: as `told` of what was made, or as `read` from its row."""
+        item = self._fresh.get(task)
+        if item is not None:
+            return told(item)
+        row = self._rows.get(task) or self._find(task)
+        return None if row is None else read(task, row)
 
     def __setitem__(self, task: str, item: Item) -> None:
         self._rows[task] = ()

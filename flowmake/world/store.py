@@ -76,6 +76,14 @@ class SqliteStore:
             self._traces = Lazy(_laid_over(rows.by_name(found), ahead.traces), rows.to_trace)
         return self._traces
 
+    def discovered(self, task: str) -> tuple[str, ...]:
+        """As in the port."""
+        traces = self._traces
+        if traces is None:
+            self.traces()
+            return self.discovered(task)
+        return traces.peek(task, lambda trace: trace.discovered, rows.discovered) or ()
+
     def attempts(self) -> Mapping[str, Attempt]:
         """Every latest attempt by task; a live view as `traces`."""
         if self._attempts is None:

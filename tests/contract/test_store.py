@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from flowmake.core.model import Attempt, RunRecord, TaskRecord, Trace
 from flowmake.core.ports import Store
@@ -99,6 +100,17 @@ def test_what_is_recorded_is_seen_at_once_and_by_the_next_process(world: World, 
         assert seen.runs() == [run(status="succeeded")]
         assert seen.tasks_of("r1") == [record()]
         assert seen.records_of("t") == [record()]
+
+
+def test_what_was_discovered_is_that_of_the_trace(world: World) -> None:
+    assert world.store.discovered("t") == ()
+    world.store.end_task(attempt(), record(), trace())
+    world.store.accept(replace(trace("u"), discovered=()))
+    world.store.flush()
+    for seen in (world.store, world.crashed()):
+        assert (seen.discovered("t"), seen.discovered("u"), seen.discovered("v")) == ((ODD, "dep.h"), (), ())
+    world.store.forget_task("t")
+    assert world.store.discovered("t") == ()
 
 
 def test_views_are_live(world: World) -> None:

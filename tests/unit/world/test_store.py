@@ -569,3 +569,19 @@ def test_a_table_without_one_of_its_columns_counts_as_damaged(tmp_path: Path, ta
     assert (dict(writer.traces()), dict(writer.attempts())) == ({}, {})
     assert "and is kept as `state.db.damaged-" in writer.notices[0]
     writer.close()
+
+
+def test_what_was_discovered_is_told_without_the_rest_of_a_trace(path: Path) -> None:
+    filled(path, ["t", "u"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE traces SET discovered = CAST('a.h' AS BLOB), inputs = 5 WHERE task = CAST('t' AS BLOB)"
+        )
+        connection.execute("UPDATE traces SET discovered = 5 WHERE task = CAST('u' AS BLOB)")
+    store = SqliteStore(str(path), read_only=True)
+    assert store.discovered("t") == ("a.h",)
+    with pytest.raises(StateError, match=r"^the record of `t` in the state file is damaged: "):
+        store.traces()["t"]
+    with pytest.raises(StateError, match=r"^the record of `u` in the state file is damaged: "):
+        store.discovered("u")
+    store.close()
