@@ -18,6 +18,7 @@ GIB = 2**30
 PIECE = 2**20
 CALLS = 5_000
 MANY = 10_000
+SOME = 1_000
 PASS = ("{python}", "-c", "pass")
 RUN = ("{flowmake}", "run", "-q")
 LOAD = ("{python}", "-c", "import flowmake; flowmake.load('Flowfile').graph()")
@@ -51,6 +52,54 @@ with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
     given = [[f"out/{n}"] if name == "write" else [] for n in range(count)]
     for one in [pool.submit(getattr(called, name), *each) for each in given]:
         one.result()
+"""
+BARE = """\
+import json, os
+from xxhash import xxh3_128_hexdigest
+
+jobs = json.load(open("jobs.json"))
+made_by = {output: name for name, inputs, output, command in jobs}
+waiting, after = {}, {}
+for name, inputs, output, command in jobs:
+    above = {made_by[path] for path in inputs if path in made_by}
+    waiting[name] = len(above)
+    for other in above:
+        after.setdefault(other, []).append(name)
+    os.makedirs(os.path.dirname(output), exist_ok=True)
+jobs = {job[0]: job for job in jobs}
+ready = [name for name in jobs if not waiting[name]]
+running, digests = {}, {}
+notes = os.open("notes", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+def digest(path):
+    with open(path, "rb", buffering=0) as file:
+        digests[path] = xxh3_128_hexdigest(file.read())
+
+def start(name):
+    _, inputs, _, command = jobs[name]
+    for path in inputs:
+        if path not in digests:
+            digest(path)
+    ends = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", command], os.environ, file_actions=ends, setsid=True)
+    running[pid] = name
+
+while ready or running:
+    while ready and len(running) < len(os.sched_getaffinity(0)):
+        start(ready.pop(0))
+    pid, status = os.wait()
+    name = running.pop(pid)
+    assert status == 0
+    _, inputs, output, command = jobs[name]
+    digest(output)
+    for path in inputs:
+        os.stat(path)
+    os.write(notes, json.dumps([name, command, output, [digests[path] for path in (output, *inputs)]]).encode())
+    for other in after.get(name, ()):
+        waiting[other] -= 1
+        if not waiting[other]:
+            ready.append(other)
 """
 
 
@@ -142,6 +191,13 @@ def _many_tasks(folder: Path) -> None:
     dialects.flowfile(folder, jobs)
 
 
+def _shell_tasks(folder: Path) -> None:
+    jobs = graphs.layered(SOME)
+    graphs.write_sources(folder, jobs)
+    dialects.flowfile(folder, jobs)
+    dialects.scripted("bare.py", BARE)(folder, jobs)
+
+
 def _many_instances(folder: Path) -> None:
     _write_flowfile(folder, "t", 'outputs = ["out/{{ n }}"]\nrun = "echo {{ n }} > {{ outputs }}"', 100_000)
 
@@ -206,6 +262,7 @@ def _calling(name: str, action: str, function: str) -> Trial:
     return Trial(name, _calls(action), RUN, "a bare `ProcessPoolExecutor`", pool, CALLS, "calls")
 
 
+BARELY = "a loop in Python that starts, awaits, digests, notes down"
 WRITES = 'outputs = ["out/{{ n }}"]\ncall = "called:write"\nargs = { path = "{{ outputs[0] }}" }'
 
 TRIALS = (
@@ -215,6 +272,7 @@ TRIALS = (
     Trial("the same with `foreach` for 100,000 instances", _many_instances, LOAD),
     Trial("`flowmake check`, 10,000 tasks", _many_tasks, ("{flowmake}", "check")),
     Trial("`flowmake check`, 100,000 instances", _many_instances, ("{flowmake}", "check")),
+    Trial(f"build {SOME:,} tasks that run a shell", _shell_tasks, RUN, BARELY, ("{python}", "bare.py")),
     _hashing("run a task that reads a file of 2 GiB, on one core", 1, 2 * GIB, 1),
     _hashing("run a task that reads 8 files of 256 MiB", 8, GIB // 4),
     _hashing("run a task that reads 20,000 files of 4 KiB", 20_000, 4096),
