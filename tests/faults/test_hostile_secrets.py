@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +182,9 @@ def test_a_running_log_is_masked_while_it_is_read(project: Any) -> None:
     assert path.read_bytes() == b"***********\n"
 
 
-def test_the_log_of_a_run_that_was_killed_is_cleaned_by_the_next(project: Any) -> None:
+@contextmanager
+def killed_with_a_secret_in_its_log(project: Any) -> Iterator[Path]:
+    """A run of which nothing lives any more but, perhaps, what its task waits with. The log, and the task may go on."""
     project.flowfile('[flow]\nsecrets = ["T"]\n[env]\nT = "open-sesame"\n[tasks.a]\nrun = "echo $T; read x < gate"\n')
     with project.gate() as gate, project.start("run") as running:
         assert b"started" in running.stderr.readline()
@@ -190,6 +194,11 @@ def test_the_log_of_a_run_that_was_killed_is_cleaned_by_the_next(project: Any) -
         running.kill()
         running.communicate()
         gate.write(b"go\ngo\n")  # one for what the dead run left behind, if it is still there to read it
+        yield path
+
+
+def test_the_log_of_a_run_that_was_killed_is_cleaned_by_the_next(project: Any) -> None:
+    with killed_with_a_secret_in_its_log(project) as path:
         assert project.run("run", "-q").code == 0
     assert path.read_bytes() == b"***********\n"
 
@@ -197,17 +206,8 @@ def test_the_log_of_a_run_that_was_killed_is_cleaned_by_the_next(project: Any) -
 @pytest.mark.root
 def test_a_secret_that_cannot_be_taken_out_of_a_log_is_told(project: Any) -> None:
     """By the run that finds it there, and it goes on."""
-    project.flowfile('[flow]\nsecrets = ["T"]\n[env]\nT = "open-sesame"\n[tasks.a]\nrun = "echo $T; read x < gate"\n')
-    with project.gate() as gate, project.start("run") as running:
-        assert b"started" in running.stderr.readline()
-        path = next((project.root / ".flowmake/runs").glob("*/logs/a.log"))
-        while b"open-sesame\n" not in path.read_bytes():
-            assert running.poll() is None
-        running.kill()
-        running.communicate()
-        gate.write(b"go\ngo\n")
-        with unchangeable(path.parent):
-            done = project.run("run")
+    with killed_with_a_secret_in_its_log(project) as path, unchangeable(path.parent):
+        done = project.run("run")
     assert done.code == 0
     assert f"cannot clean the log `{path}`, and secrets may have stayed in it: Read-only file system" in done.stderr
     assert path.read_bytes() == b"open-sesame\n"
