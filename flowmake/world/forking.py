@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn, TypeVar
 
 from msgspec import Struct
@@ -85,6 +86,7 @@ def _begin(work: Work[Item, Found], share: Sequence[Item]) -> _Copy | None:
 def _be_copy(work: Work[Item, Found], share: Sequence[Item], mask: set[int], parent: int, writing: int) -> NoReturn:
     """What goes wrong here goes wrong once more, and is told, where the share is then worked on."""
     try:
+        _let_go_of_all_but(writing)
         gc.disable()  # it would touch, and so copy, all memory
         _die_of_signals(mask.difference(STOPPING))
         found: list[Found] = []
@@ -97,6 +99,16 @@ def _be_copy(work: Work[Item, Found], share: Sequence[Item], mask: set[int], par
             data = data[os.write(writing, data) :]
     finally:
         os._exit(0)
+
+
+def _let_go_of_all_but(descriptor: int) -> None:
+    """Of our lock, which would else be taken after we are killed; and of the other end of the pipe, which would else
+    have a reader for ever.
+    """
+    for name in os.listdir("/dev/fd"):
+        if int(name) != descriptor:
+            with suppress(OSError):  # it was that of the listing
+                os.close(int(name))
 
 
 def _die_of_signals(mask: set[int]) -> None:

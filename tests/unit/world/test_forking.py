@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
 
 from flowmake.world.forking import share_out
 from flowmake.world.signals import Signals
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # from 3.12 on, beside threads
 
@@ -168,3 +172,39 @@ def test_where_a_copy_might_not_be_itself_or_not_ours_nothing_is_shared(code: st
     """In a Python of its own: whoever runs the tests may have threads."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == said
+
+
+KILLED = """
+import fcntl, os, signal, sys
+from flowmake.world.forking import share_out
+
+lock = open(sys.argv[1], "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+parent = os.getpid()
+
+def work(numbers):
+    if os.getpid() == parent:
+        os.kill(parent, signal.SIGKILL)
+    return ["so much that it does not fit into a pipe" * 10_000 for _ in numbers]
+
+share_out(work, [[1], [2], [3]])
+"""
+
+
+def test_copies_of_who_is_killed_keep_neither_its_lock_nor_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with path.open() as lock:
+        wait_until(lambda: is_free(lock))
+    wait_until(
+        lambda: not any(str(path) in (process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+    )
+
+
+def is_free(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
