@@ -295,6 +295,7 @@ def _fork(root: str, chunks: list[Chunk]) -> tuple[int, int]:
         return child, reading
     code = 1
     try:
+        os.close(reading)  # or it would wait for ever for somebody to read, were we killed
         data = b"\0".join(_changed(root, chunks))
         while data:
             data = data[os.write(writing, data) :]
