@@ -59,14 +59,18 @@ class Course:
     strays: set[str]
 
     def points(self, *, thinned: bool) -> list[tuple[int, bool]]:
-        """Where to die: the number of a change, and whether half of it is still done, which only writes can be."""
+        """Where to die: the number of a change, and whether half of it is still done, where that can be."""
         numbers = range(1, len(self.changes) + 1)
         if thinned:
             numbers = [n for stretch in _stretches(self.changes) for n in _thinned(stretch)]
-        return [(n, half) for n in numbers for half in (False, True) if not half or self._is_write(n)]
+        return [(n, half) for n in numbers for half in (False, True) if not half or self._has_halves(n)]
 
-    def _is_write(self, number: int) -> bool:
-        return self.changes[number - 1].startswith("write ")
+    def _has_halves(self, number: int) -> bool:
+        """Some of the bytes may be written; and of a fork, the copy may be left alone."""
+        return self.kind(number) in ("write", "fork")
+
+    def kind(self, number: int) -> str:
+        return self.changes[number - 1].partition(" ")[0]
 
 
 def _stretches(changes: Sequence[str]) -> Iterator[list[int]]:

@@ -1,4 +1,5 @@
-"""flowmake dies at any change that it makes below the root: state, logs, snapshots, staged outputs, renames, deletions.
+"""flowmake dies at any change that it makes below the root: state, logs, snapshots, staged outputs, renames, deletions;
+and where it copies itself.
 
 Every change in `--full`; a few drawn at random otherwise.
 """
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from flowmake.world.batches import OPENING, PROCESSES_PAY_FROM
 from tests.conftest import Project
 from tests.crashing import BUILD, Stand, Story
 
@@ -142,6 +144,19 @@ run = "{SAY} cat in header > a; echo 'a: in header' > a.d"
 """
 MORE = f'[tasks.b]\ninputs = ["a"]\noutputs = ["b"]\nrun = "{SAY} cp a b"\n'
 
+MANY = f"""
+[tasks.a]
+inputs = ["many/*"]
+outputs = ["a"]
+run = "{SAY} cat many/* > a"
+[tasks.b]
+inputs = ["a"]
+outputs = ["b"]
+run = "{SAY} cp a b"
+"""
+SO_MANY = 2 * PROCESSES_PAY_FROM // OPENING + 1
+"""Small files that are worth another process to digest them."""
+
 
 def longer(project: Project) -> None:
     project.write("in", "1\n2\n3\n4\n")
@@ -198,6 +213,7 @@ STORIES = {
         CHAIN, THREE, lambda project: project.write("c", "by hand\n"), ("accept", "c"), again=(("accept", "c"),)
     ),
     "orphans": Story(CHAIN, THREE, without_the_last, ("clean", "--orphans"), again=(("clean", "--orphans"),)),
+    "many files": Story(MANY, {f"many/{number}": f"{number}\n" for number in range(SO_MANY)}),
     "damaged state": Story(CHAIN, THREE, garbage),
 }
 
@@ -244,6 +260,14 @@ if sys.platform == "linux":
         assert [change.endswith(".graph") for change in renamed] == [True, False]
         for number, half in points:
             stand(name).crash(number, half=half)
+
+    def test_a_crash_while_copies_digest(stand: Stands) -> None:
+        """Before there is one, and when it has just begun and nobody will ever hear it."""
+        course = stand("many files").course
+        points = [point for point in course.points(thinned=False) if course.kind(point[0]) == "fork"]
+        assert len(points) == 2, "this test needs two processors"
+        for number, half in points:
+            stand("many files").crash(number, half=half)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", STORIES)

@@ -1,8 +1,9 @@
-/* Kills the process at its n-th change of a file below given folders. Preloaded into one process, not its children.
+/* Kills the process at its n-th change of a file below given folders, or at a fork. Preloaded into one process, not
+   its children.
 
    CRASH_BELOW  the folders, absolute, separated by ':'
    CRASH_AT     the number of the change before which to die, from 1; 0 never
-   CRASH_HALF   if set, a write that is to be died at first writes half of its bytes
+   CRASH_HALF   if set, a write that is to be died at first writes half of its bytes, and a fork leaves a copy behind
    CRASH_LOG    a file outside of the folders, which gets a line for every change: its kind and its path
 
    An index in shared memory (`-shm`) does not survive a process and is left out. */
@@ -230,6 +231,18 @@ ssize_t sendfile64(int to, int from, off64_t *from_at, size_t size)
 ssize_t sendfile(int to, int from, off_t *from_at, size_t size)
 {
     return sendfile64(to, from, (off64_t *)from_at, size);
+}
+
+pid_t fork(void)
+{
+    char first[sizeof below];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(below, ":"), below);
+    if (!is_due("fork", first))
+        return REAL(fork)();
+    pid_t copy = half ? REAL(fork)() : -1;
+    if (copy)
+        die();
+    return copy;
 }
 
 #define BY_PATH(name, kind, parameters, folder, path, ...)              \
