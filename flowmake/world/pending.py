@@ -32,6 +32,8 @@ _COLUMNS: Mapping[str, Sequence[tuple[int, ...]]] = {
     "forget": [(1,)],
 }
 """How many values the rows of each kind of entry have."""
+_NAME_AT: Mapping[int, int] = {8: 0, 10: 0, 11: 1, 1: 0}
+"""Where the name of the task is in a row of so many values."""
 
 
 def run_entry(run: RunRecord) -> Entry:
@@ -41,18 +43,19 @@ def run_entry(run: RunRecord) -> Entry:
 
 def begin_entry(attempt: Attempt) -> Entry:
     """A task is about to start."""
-    return Entry("begin", (rows.attempt_values(attempt),))
+    return Entry("begin", (rows.attempt_values(rows.encode(attempt.task), attempt),))
 
 
 def end_entry(attempt: Attempt, record: TaskRecord, trace: Trace | None) -> Entry:
     """A task ended, with a trace if all is well."""
-    told = rows.attempt_values(attempt), rows.record_values(record)
-    return Entry("end", told if trace is None else (*told, rows.trace_values(trace)))
+    name = rows.encode(attempt.task)
+    told = rows.attempt_values(name, attempt), rows.record_values(name, record)
+    return Entry("end", told if trace is None else (*told, rows.trace_values(name, trace)))
 
 
 def accept_entry(trace: Trace) -> Entry:
     """What is there was declared fresh."""
-    return Entry("accept", (rows.trace_values(trace),))
+    return Entry("accept", (rows.trace_values(rows.encode(trace.task), trace),))
 
 
 def forget_entry(task: str) -> Entry:
@@ -61,11 +64,11 @@ def forget_entry(task: str) -> Entry:
 
 
 class Pending:
-    """Entries, summed up: rows by task without its name (None: to be deleted), runs by id, records in their order."""
+    """Entries, summed up: rows by the task's encoded name (None: to be deleted), runs by id, records in their order."""
 
     def __init__(self) -> None:
-        self.traces: dict[str, Values | None] = {}
-        self.attempts: dict[str, Values | None] = {}
+        self.traces: dict[bytes, Values | None] = {}
+        self.attempts: dict[bytes, Values | None] = {}
         self.runs: dict[str, Values] = {}
         self.records: list[Values] = []
         self._outputs: list[bytes] = []
@@ -78,24 +81,22 @@ class Pending:
     def add(self, entry: Entry) -> None:
         """Take in what happened next."""
         self._count += 1
-        row, *more = entry.rows
+        row = entry.rows[0]
         match entry.kind:
             case "begin":
-                self.attempts[rows.decode(row[0])] = row[1:]
+                self.attempts[row[0]] = row
             case "end":
-                self.attempts[rows.decode(row[0])] = row[1:]
-                self.records.append(more[0])
-                for trace in more[1:]:
-                    self.traces[rows.decode(trace[0])] = trace[1:]
+                self.attempts[row[0]] = row
+                self.records.append(entry.rows[1])
+                for trace in entry.rows[2:]:
+                    self.traces[trace[0]] = trace
                     self._outputs.append(trace[4])
             case "run":
                 self.runs[row[0]] = row
             case "accept":
-                task = rows.decode(row[0])
-                self.traces[task], self.attempts[task] = row[1:], None
+                self.traces[row[0]], self.attempts[row[0]] = row, None
             case "forget":
-                task = rows.decode(row[0])
-                self.traces[task] = self.attempts[task] = None
+                self.traces[row[0]] = self.attempts[row[0]] = None
 
     def made(self) -> dict[str, str]:
         """Every output made, with its last digest."""
@@ -130,7 +131,7 @@ def restored(entries: Iterable[Entry]) -> Pending:
     try:
         for entry in entries:
             columns = tuple(map(len, entry.rows))
-            if columns not in _COLUMNS[entry.kind] or not all(_is_value(value) for row in entry.rows for value in row):
+            if columns not in _COLUMNS[entry.kind] or not _is_sound(entry):
                 raise Damaged("it holds an entry of another form")
             found.add(entry)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -138,14 +139,19 @@ def restored(entries: Iterable[Entry]) -> Pending:
     return found
 
 
+def _is_sound(entry: Entry) -> bool:
+    named = all(isinstance(row[_NAME_AT[len(row)]], bytes) for row in entry.rows if len(row) in _NAME_AT)
+    return named and all(_is_value(value) for row in entry.rows for value in row)
+
+
 def _is_value(value: object) -> bool:
     """Whether a database can hold it in a column."""
     return value is None or isinstance(value, float | str | bytes) or (isinstance(value, int) and value < 1 << 63)
 
 
-def _gone(table: dict[str, Values | None]) -> list[Values]:
-    return [(rows.encode(task),) for task, row in table.items() if row is None]
+def _gone(table: Mapping[bytes, Values | None]) -> list[Values]:
+    return [(name,) for name, row in table.items() if row is None]
 
 
-def _put(table: dict[str, Values | None]) -> list[Values]:
-    return [(rows.encode(task), *row) for task, row in table.items() if row is not None]
+def _put(table: Mapping[bytes, Values | None]) -> list[Values]:
+    return [row for row in table.values() if row is not None]

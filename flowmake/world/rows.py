@@ -7,9 +7,12 @@ by NUL, which no path can hold: compact, and quick to split. Everything else tha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, Generic, TypeVar, cast
+
+import msgspec
 
 from flowmake.core.errors import StateError
 from flowmake.core.model import Attempt, LastStatus, RunRecord, TaskRecord, Trace
@@ -35,7 +38,18 @@ def decode(data: bytes) -> str:
 
 def join(table: Mapping[str, str]) -> bytes:
     """`path\\0digest\\0path\\0digest…`; the order is kept."""
-    return encode("\0".join([part for pair in table.items() for part in pair]))
+    return encode("\0".join(chain.from_iterable(table.items()))) if table else b""
+
+
+def _listed(texts: Sequence[str]) -> bytes:
+    return encode("\0".join(texts)) if texts else b""
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # a file name that is no Unicode: only this one spells it with escapes
+        return json.dumps(value)
 
 
 def split(data: bytes) -> dict[str, str]:
@@ -65,10 +79,10 @@ def _texts(*values: Any) -> None:
         raise ValueError("something else stands where a text should")
 
 
-def trace_values(trace: Trace) -> Values:
-    """In the order of the columns of `traces`, the task's name first."""
+def trace_values(name: bytes, trace: Trace) -> Values:
+    """In the order of the columns of `traces`, the task's encoded name first."""
     return (
-        encode(trace.task),
+        name,
         encode(trace.recipe),
         join(trace.env),
         join(trace.inputs),
@@ -76,7 +90,7 @@ def trace_values(trace: Trace) -> Values:
         trace.finished,
         trace.seconds,
         trace.run,
-        encode("\0".join(trace.discovered)),
+        _listed(trace.discovered),
         trace.identity,
     )
 
@@ -103,17 +117,17 @@ def discovered(task: str, values: Values) -> tuple[str, ...]:
         return tuple(decode(found).split("\0"))
 
 
-def attempt_values(attempt: Attempt) -> Values:
-    """In the order of the columns of `attempts`, the task's name first."""
+def attempt_values(name: bytes, attempt: Attempt) -> Values:
+    """In the order of the columns of `attempts`, the task's encoded name first."""
     return (
-        encode(attempt.task),
+        name,
         attempt.status,
         attempt.run,
         attempt.started,
         attempt.seconds,
         attempt.exit_code,
         attempt.signal,
-        encode("\0".join(attempt.foreign)),
+        _listed(attempt.foreign),
     )
 
 
@@ -167,11 +181,11 @@ def to_run(values: Values) -> RunRecord:
         )
 
 
-def record_values(record: TaskRecord) -> Values:
-    """In the order of the columns of `records`."""
+def record_values(name: bytes, record: TaskRecord) -> Values:
+    """In the order of the columns of `records`; the task's name is encoded already."""
     return (
         record.run,
-        encode(record.task),
+        name,
         record.status,
         record.attempt,
         record.started,
@@ -179,7 +193,7 @@ def record_values(record: TaskRecord) -> Values:
         record.exit_code,
         record.signal,
         encode(record.log),
-        json.dumps(record.reasons) if record.reasons else "",
+        _json(record.reasons) if record.reasons else "",
         record.host,
     )
 

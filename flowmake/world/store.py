@@ -102,12 +102,12 @@ class SqliteStore:
         self._attempts = Lazy(attempts(tasks), rows.to_attempt, lambda task: attempts((task,)).get(task))
 
     def _tasks(
-        self, query: str, changes: Callable[[Pending], Mapping[str, Values | None]], tasks: Sequence[str]
+        self, query: str, changes: Callable[[Pending], Mapping[bytes, Values | None]], tasks: Sequence[str]
     ) -> dict[str, Values]:
         """The rows of some tasks."""
         found, ahead = self._rows_of(query, "task", tasks)
         changed = changes(ahead)
-        return _laid_over(found, {task: changed[task] for task in tasks if task in changed})
+        return _laid_over(found, {name: changed[name] for name in map(rows.encode, tasks) if name in changed})
 
     def _rows_of(self, query: str, column: str, names: Sequence[str]) -> tuple[dict[str, Values], Pending]:
         found: dict[str, Values] = {}
@@ -342,8 +342,11 @@ def _doubted(known: dict[str, Values]) -> dict[str, Values]:
     return {path: row if row[5] < limit else (*row[:5], 0, row[6]) for path, row in known.items()}
 
 
-def _laid_over(known: dict[str, Values], changes: Mapping[str, Values | None]) -> dict[str, Values]:
+def _laid_over(known: dict[str, Values], changes: Mapping[bytes, Values | None]) -> dict[str, Values]:
     """The rows with those of `changes` in their place, and without those that are gone."""
-    if not changes:
-        return known
-    return {task: row for task, row in {**known, **changes}.items() if row is not None}
+    for name, row in changes.items():
+        if row is None:
+            known.pop(rows.decode(name), None)
+        else:
+            known[rows.decode(name)] = row[1:]
+    return known

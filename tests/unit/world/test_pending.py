@@ -18,11 +18,11 @@ def end(task: str, outputs: dict[str, str], run: str = "r1") -> Entry:
 
 def test_of_what_happened_to_a_task_the_last_counts() -> None:
     found = pending.restored([pending.begin_entry(Attempt("t", "running", "r1", 1.0)), end("t", {"a": "1"})])
-    assert found.attempts["t"] is not None
-    assert found.attempts["t"][0] == "succeeded"
+    assert found.attempts[b"t"] is not None
+    assert found.attempts[b"t"][1] == "succeeded"
     assert (len(found), len(found.records)) == (2, 1)
     found.add(pending.forget_entry("t"))
-    assert (found.traces, found.attempts) == ({"t": None}, {"t": None})
+    assert (found.traces, found.attempts) == ({b"t": None}, {b"t": None})
     assert found.made() == {"a": "1"}
 
 
@@ -49,6 +49,8 @@ def test_runs_are_laid_over_those_that_are_known() -> None:
         Entry("forget", (("t",),)),
         Entry("end", ((b"t",), (), (b"t",))),
         Entry("accept", (("t", *range(9)),)),
+        Entry("end", ((b"t", *range(7)), range(11))),
+        Entry("end", ((b"t", *range(7)), (0, b"t", *range(9)), ("t", *range(9)))),
         Entry("forget", ((1 << 63,),)),
         Entry("forget", (([],),)),
     ],
