@@ -75,15 +75,15 @@ class Evidence:
             return (
                 self.graph.expand_fanout(name, partial(self.temporary.remembered_by_instances, name)) if ready else ()
             )
-        return self.graph.discover(name, self._late_upstreams(name, ready))
+        late = self._late_upstreams(name, ready)
+        return self.graph.discover(name, late) if late else ()
 
-    def _late_upstreams(self, name: str, ready: bool) -> Iterator[str]:
-        for path in self.records.discovered(name):
-            yield from self.graph.behind_path(path)
+    def _late_upstreams(self, name: str, ready: bool) -> list[str]:
+        paths = list(self.records.discovered(name))
         for entry in self.graph.tasks[name].inputs:
             if entry.kind == "lines" and (ready or self.graph.producer(entry.path) is None):
-                for path in self.listed(entry.path):
-                    yield from self.graph.behind_path(path)
+                paths += self.listed(entry.path)
+        return [maker for path in paths for maker in self.graph.behind_path(path)]
 
     def listed(self, path: str) -> tuple[str, ...]:
         """The paths that a list file holds, one a line; empty lines do not count. Empty if there is no such file."""
@@ -165,7 +165,7 @@ class Evidence:
     def _made_by_nobody(self, resolved: Sequence[Resolved], inputs: Mapping[str, str]) -> tuple[str, ...]:
         """Declared inputs that are not there, and that no task makes."""
         absent = (entry.path for entry in resolved if inputs.get(entry.path) == ABSENT)
-        return tuple(path for path in absent if next(self.graph.behind_path(path), None) is None)
+        return tuple(path for path in absent if not self.graph.behind_path(path))
 
     def resolve(self, task: Task, unsettled: frozenset[str] = frozenset()) -> list[Resolved]:
         """The declared inputs as paths, in order: globs matched, lists read, without duplicates and own outputs.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from flowmake.core import templates, units
@@ -11,7 +10,7 @@ from flowmake.core.confines import objection
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.foreach import Sources, combinations, flow_context, instance_name
 from flowmake.core.model import Declaration, Flow, Input, Output, Task
-from flowmake.core.patterns import is_glob, normalise, unescape, within
+from flowmake.core.patterns import is_glob, is_plain, normalise, unescape, within
 from flowmake.core.source import Place
 from flowmake.core.templates import render_names, render_paths
 from flowmake.core.values import label
@@ -22,7 +21,12 @@ __all__ = ["Sources", "combinations", "concrete", "expand", "instance_name", "la
 _NONE: dict[str, int] = {}
 """Shared, as tasks are never changed."""
 
+_NO_VALUES: dict[str, Any] = {}
+"""What templates may mention where there are none."""
+
 E = TypeVar("E", Input, Output, str)
+Settle = Callable[[Declaration, str, E, str], E]
+"""From a declaration, the root, an entry and its rendered text to the entry as it is in a task."""
 Render = Callable[[str, Mapping[str, Any], Place], list[str]]
 
 
@@ -65,15 +69,25 @@ class _Column(Generic[E]):
     """The entries of one field: those without templates settled once and for all, the others once for each instance."""
 
     def __init__(
-        self, entries: tuple[E, ...], field: Place, settle: Callable[[E, str], E], render: Render = render_paths
+        self,
+        declared: Declaration,
+        field: str,
+        root: str,
+        settle: Settle[E],
+        is_settled: Callable[[E], bool],
+        render: Render = render_paths,
     ) -> None:
-        self._entries: tuple[E, ...] = entries
-        self._places: dict[int, Place] = {}
+        """`is_settled` tells of an entry that it is in a task just as it was written."""
+        self._declared = declared
         self._field = field
-        self._settle: Callable[[E, str], E] = settle
+        self._root = root
+        self._settle: Settle[E] = settle
         self._render = render
-        self._fixed: list[list[E] | None] = [None] * len(entries)
-        self._whole: tuple[E, ...] | None = None if entries else ()
+        self._entries: tuple[E, ...] = getattr(declared, field)
+        self._places: dict[int, Place] = {}
+        self.is_whole = all(map(is_settled, self._entries))
+        self._fixed: list[list[E] | None] = [] if self.is_whole else [None] * len(self._entries)
+        self._whole: tuple[E, ...] | None = self._entries if self.is_whole else None
 
     def settled(self, context: Mapping[str, Any], problems: list[Problem]) -> tuple[E, ...]:
         """The field's entries for one instance; what is wrong goes to `problems`."""
@@ -99,7 +113,7 @@ class _Column(Generic[E]):
             hint = "an entry may be left out with `{% if … %}`"
             raise FlowfileError([Problem("the entry is empty", (self._place(index),), hint)])
         try:
-            found = [self._settle(entry, text) for text in texts]
+            found = [self._settle(self._declared, self._root, entry, text) for text in texts]
         except ValueError as error:
             raise FlowfileError([Problem(str(error), (self._place(index),))]) from error
         if not varies:
@@ -109,10 +123,11 @@ class _Column(Generic[E]):
     def _place(self, index: int) -> Place:
         """Where an entry was written: by index, or in a table by name and, in a list there, by index."""
         if index not in self._places:
+            field = self._declared.place.at(self._field)
             name = _group(self._entries[index])
             group = [other for other, entry in enumerate(self._entries) if _group(entry) == name]
             keys = (name, group.index(index)) if len(group) > 1 else (name,)
-            self._places[index] = self._field.at(*keys) if name else self._field.at(index)
+            self._places[index] = field.at(*keys) if name else field.at(index)
         return self._places[index]
 
 
@@ -121,23 +136,38 @@ class _Expander:
 
     def __init__(self, declaration: Declaration, flow: Flow) -> None:
         self._declared = declaration
-        self._context = flow_context(flow)
-        self._env = self._context["env"] = _variables(declaration, flow)
-        self._env_varies = any(map(templates.has_template, self._env.values()))
+        self._flow = flow
+        root = flow.root
+        self._inputs = _Column(declaration, "inputs", root, _input, _is_settled)
+        self._outputs = _Column(declaration, "outputs", root, _output, _is_settled)
+        self._needs = _Column(declaration, "needs", root, _name, _is_plain_name, render_names)
+        self._after = _Column(declaration, "after", root, _name, _is_plain_name, render_names)
         self._fixed_resources: dict[str, int] | None = None if declaration.resources else _NONE
-        place = declaration.place
-        self._inputs = _Column(declaration.inputs, place.at("inputs"), partial(_input, flow.root))
-        self._outputs = _Column(declaration.outputs, place.at("outputs"), partial(_output, flow.root, declaration))
-        self._needs = _Column(declaration.needs, place.at("needs"), _name, render_names)
-        self._after = _Column(declaration.after, place.at("after"), _name, render_names)
+        self._varies = self._has_templates()
+        self._context = _NO_VALUES
+        self._env = _NO_VALUES
+        self._env_varies = False
+        if self._varies:
+            self._context = flow_context(flow)
+            self._env = self._context["env"] = _variables(declaration, flow)
+            self._env_varies = any(map(templates.has_template, self._env.values()))
+
+    def _has_templates(self) -> bool:
+        """Is there anything to be rendered for a task?"""
+        declared = self._declared
+        columns = (self._inputs, self._outputs, self._needs, self._after)
+        if declared.resources or not all(column.is_whole for column in columns):
+            return True
+        return any(map(templates.has_template, (declared.pool, declared.description, declared.confirm)))
 
     def task(self, keys: dict[str, Any]) -> Task:
         declared, context = self._declared, self._context
         name = instance_name(declared.name, keys) if keys else declared.name
-        context.update(keys)
-        context["task"] = {"name": name}
-        if self._env_varies:
-            context["env"] = self._rendered_env()
+        if self._varies:
+            context.update(keys)
+            context["task"] = {"name": name}
+            if self._env_varies:
+                context["env"] = self._rendered_env()
         problems: list[Problem] = []
         task = Task(
             name,
@@ -167,6 +197,8 @@ class _Expander:
         return known
 
     def _rendered(self, text: str, field: str, problems: list[Problem]) -> str:
+        if not templates.has_template(text):
+            return text
         try:
             return templates.render(text, self._context, self._declared.place.at(field))
         except FlowfileError as error:
@@ -205,11 +237,19 @@ def _group(entry: Input | Output | str) -> str:
     return "" if isinstance(entry, str) else entry.name
 
 
-def _name(entry: str, text: str) -> str:
+def _is_settled(entry: Input | Output) -> bool:
+    return is_plain(entry.path)
+
+
+def _is_plain_name(entry: str) -> bool:
+    return bool(entry.strip()) and not templates.has_template(entry)
+
+
+def _name(declared: Declaration, root: str, entry: str, text: str) -> str:
     return text
 
 
-def _input(root: str, entry: Input, text: str) -> Input:
+def _input(declared: Declaration, root: str, entry: Input, text: str) -> Input:
     path = within(normalise(text), root)
     if entry.kind == "exclude":
         return Input(path, "exclude", entry.check, entry.name)
@@ -219,7 +259,7 @@ def _input(root: str, entry: Input, text: str) -> Input:
     return entry if path == entry.path else Input(path, entry.kind, entry.check, entry.name)
 
 
-def _output(root: str, declared: Declaration, entry: Output, text: str) -> Output:
+def _output(declared: Declaration, root: str, entry: Output, text: str) -> Output:
     path = within(normalise(text), root)
     if why := objection(entry, path, declared, root):
         raise ValueError(why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -69,7 +69,10 @@ class Graph:
 
     def producer(self, path: str) -> str | None:
         """The task that makes `path`, or None; a fan-out that may make it once expanded counts by its name."""
-        return self.outputs.producer(path) or next(self._fanouts_behind(as_pattern(path)), None)
+        found = self.outputs.producer(path)
+        if found is not None or not self._fanout_outputs:
+            return found
+        return next(self._fanouts_behind(as_pattern(path)), None)
 
     def is_leftover(self, path: str) -> bool:
         """Was this file made by a task, is as it was made, and has no task any more that makes it?
@@ -80,7 +83,7 @@ class Graph:
         made = next(filter(self._is_made, (path, *folders_of(path))), None)
         if made is None or path in self._named_inputs():
             return False
-        return self.producer(path) is None and next(self.behind_path(made), None) is None
+        return self.producer(path) is None and not self.behind_path(made)
 
     def _named_inputs(self) -> frozenset[str]:
         """All plain inputs, and the directories around them."""
@@ -91,15 +94,13 @@ class Graph:
             self._named = len(self.tasks), named
         return named
 
-    def behind_path(self, path: str) -> Iterator[str]:
+    def behind_path(self, path: str) -> Sequence[str]:
         """Tasks known to make a literal path, or anything inside it if it is a directory even without a final `/`."""
         made_by = self.outputs.producer(path)
-        if made_by is not None:
-            yield made_by
         if path.endswith("/"):
-            yield from self.outputs.inside(path)
-        elif made_by is None:
-            yield from self.outputs.clearly_inside(path + "/")
+            inside = self.outputs.inside(path)
+            return tuple(inside) if made_by is None else (made_by, *inside)
+        return tuple(self.outputs.clearly_inside(path + "/")) if made_by is None else (made_by,)
 
     def _fanouts_behind(self, pattern: str) -> Iterator[str]:
         for name, patterns in self._fanout_outputs.items():

@@ -49,12 +49,18 @@ def _meeting_globs(outputs: Producers) -> Iterator[Clash]:
 def own_paths(task: Task) -> Iterator[Problem]:
     """Inputs that cannot be told from the task's own outputs."""
     for index, entry in enumerate(task.inputs):
-        if entry.kind not in ("path", "lines"):
-            continue
-        wrong = next(filter(None, (_reads_own(entry.path, output) for output in task.outputs)), None)
-        if wrong is not None:
-            place = task.declared.place.at("inputs", *_entry_key(task, entry, index))
-            yield Problem(wrong[0].format(task=task.name), (place,), wrong[1])
+        if entry.kind == "path" or entry.kind == "lines":
+            for output in task.outputs:
+                if not _is_apart(entry.path, output) and (wrong := _reads_own(entry.path, output)) is not None:
+                    place = task.declared.place.at("inputs", *_entry_key(task, entry, index))
+                    yield Problem(wrong[0].format(task=task.name), (place,), wrong[1])
+                    break
+
+
+def _is_apart(path: str, output: Output) -> bool:
+    """Is neither of them the beginning of the other, as it is for nearly all?"""
+    made = output.path
+    return output.kind == "path" and not made.startswith(path) and not path.startswith(made) and path != "./"
 
 
 def _reads_own(path: str, output: Output) -> tuple[str, str] | None:

@@ -17,6 +17,7 @@ _MAGIC = expression(r"[*?\[]")
 _WILD = expression(r"[*?\[\0]")
 _ESCAPED = expression(r"\[([*?\[])\]")
 _UNTIDY = expression(r"//|(?:^|/)\.{1,2}(?:/|$)")
+_PLAIN = expression(r"(?!\s)[^/.{*?\[\0][^/{*?\[\0]*(?:/[^/.{*?\[\0][^/{*?\[\0]*)*/?")
 _CAPTURE = expression(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -44,6 +45,11 @@ def normalise(path: str) -> str:
 def is_glob(text: str) -> bool:
     """Whether the text is a pattern rather than one literal path; escaped characters (`[*]`) do not make it one."""
     return _WILD.search(text) is not None and any(map(seg.is_wild, text.split("/")))
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is clearly one path below the root in its one spelling, neither glob nor template."""
+    return _PLAIN.fullmatch(text) is not None
 
 
 def escape(text: str) -> str:

@@ -218,7 +218,7 @@ def check_inputs(evidence: Evidence, names: Iterable[str]) -> None:
                 continue
             paths = [entry.path, *(evidence.listed(entry.path) if entry.kind == "lines" else ())]
             for path in paths:
-                if not evidence.files.exists(path) and next(graph.behind_path(path), None) is None:
+                if not evidence.files.exists(path) and not graph.behind_path(path):
                     problems[_missing_input(graph, task, index, path)] = None
     if problems:
         raise FlowfileError(list(problems))

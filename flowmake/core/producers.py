@@ -54,7 +54,10 @@ class Producers:
 
     def producer(self, path: str) -> str | None:
         """The task that makes this very path, as a file, a directory, something inside one, or a match of its glob."""
-        found = self.files.get(path) or self.directories.get(path) or self.directory_around(path)
+        found = self.files.get(path)
+        if found is not None or not (self.directories or self.globs):
+            return found
+        found = self.directories.get(path) or self.directory_around(path)
         if found is not None:
             return found
         if not path.endswith("/") and (found := self.directories.get(path + "/")):

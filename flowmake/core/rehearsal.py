@@ -10,7 +10,8 @@ from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.fingerprint import Paths, Renderer
 from flowmake.core.graph import Graph
 from flowmake.core.model import Input, Output, Task
-from flowmake.core.templates import PathList
+from flowmake.core.templates import PathList, has_template
+from flowmake.core.wellformed import has_templates
 
 STAND_IN = "path"
 
@@ -31,11 +32,15 @@ def rehearse(graph: Graph, names: Iterable[str]) -> None:
     """
     seen: set[str] = set()
     problems: dict[Problem, None] = {}
+    in_all = any(map(has_template, graph.flow.env.values()))
     for name in names:
         task = graph.tasks[name]
-        if task.is_group or task.declared.name in seen:
+        declared = task.declared
+        if declared.kind == "none" or declared.name in seen:
             continue
-        seen.add(task.declared.name)
+        seen.add(declared.name)
+        if not (in_all or has_templates(declared)):
+            continue
         try:
             renderer = Renderer(graph.flow, task, _rehearsed(graph, task))
             fingerprint.recipe(renderer, task, {})

@@ -11,6 +11,8 @@ from flowmake.core.model import Declaration
 
 Keys = tuple[str | int, ...]
 
+_FIELDS = ("args", "env", "wrapper", "cwd", "depfile", "description", "confirm")
+
 
 def template_problems(declaration: Declaration) -> list[Problem]:
     """What is wrong with the syntax of the texts that are rendered only when the task is judged or shown."""
@@ -21,17 +23,17 @@ def template_problems(declaration: Declaration) -> list[Problem]:
     return [problem for problem in found if problem is not None]
 
 
+def has_templates(declaration: Declaration) -> bool:
+    """Is there anything to be rendered when the task is judged?"""
+    return any(templates.has_template(text) for text, _ in _texts(declaration))
+
+
 def _texts(declaration: Declaration) -> Iterator[tuple[str, Keys]]:
     if declaration.kind == "run" or declaration.kind == "exec":
         yield from _inside(declaration.action, (declaration.kind,))
-    if declaration.args:
-        yield from _inside(declaration.args, ("args",))
-    if declaration.env:
-        yield from _inside(declaration.env, ("env",))
-    yield from _inside(declaration.wrapper, ("wrapper",))
-    yield declaration.cwd, ("cwd",)
-    yield declaration.description, ("description",)
-    yield declaration.confirm, ("confirm",)
+    for field in _FIELDS:
+        if value := getattr(declaration, field):
+            yield from _inside(value, (field,))
 
 
 def _inside(value: Any, keys: Keys) -> Iterator[tuple[str, Keys]]:

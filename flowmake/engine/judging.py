@@ -155,7 +155,7 @@ class Judging:
 
     def _missing_sentence(self, paths: Sequence[str]) -> str:
         path, more = paths[0], f" (and {len(paths) - 1} more)" if paths[1:] else ""
-        maker = next(self._graph.behind_path(path), None)
+        maker = next(iter(self._graph.behind_path(path)), None)
         if maker is None:
             return f"`{path}`, an input, does not exist and no task makes it{more}"
         return f"`{path}`, an input that `{maker}` makes, does not exist{more}"

@@ -29,6 +29,7 @@ class Schedule:
         """Nothing has been settled otherwise than well so far."""
         self._blockers: dict[str, int] = {}
         self._dependents: dict[str, list[str]] = {}
+        self._upstreams: dict[str, Sequence[str]] = {}
         self._critical: dict[str, float] = {}
         self._ready: dict[Claim, list[tuple[float, float, int, str]]] = {}
         self._arrivals = 0
@@ -45,9 +46,10 @@ class Schedule:
             self._dependents.setdefault(name, [])
             self._blockers[name] = 0
             new.append(name)
-            stack.extend(reversed(self._upstream(name)))
+            self._upstreams[name] = upstream = self._upstream(name)
+            stack.extend(reversed(upstream))
         for name in new:
-            self._wait_for(name, self._upstream(name))
+            self._wait_for(name, self._upstreams[name])
             if not self._blockers[name]:
                 self.due.append(name)
         return len(new)
@@ -121,7 +123,7 @@ class Schedule:
         while stack:
             name = stack.pop()
             self.critical(name)
-            for other in self._upstream(name):
+            for other in self._upstreams[name]:
                 left[other] -= 1
                 if not left[other]:
                     stack.append(other)
