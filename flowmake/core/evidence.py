@@ -7,12 +7,10 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from msgspec import Struct
-
 from flowmake.core import fingerprint
 from flowmake.core.fingerprint import EMPTY, Paths, Renderer
 from flowmake.core.graph import Graph
-from flowmake.core.model import Attempt, Check, Recipe, Task, Trace
+from flowmake.core.model import Attempt, Check, Input, Recipe, Task, Trace
 from flowmake.core.patterns import contains, excluding, normalise, within
 from flowmake.core.ports import ABSENT, Files, Store
 from flowmake.core.records import Records, output_with
@@ -24,12 +22,7 @@ MANY = 64
 """Tasks whose files may well be worth being looked at together, small as they may be."""
 
 
-class Resolved(Struct, frozen=True, gc=False):
-    """One input path of a task as it is now; `name` is its group, `check` how it is compared."""
-
-    path: str
-    name: str = ""
-    check: Check = "content"
+_NOBODY: frozenset[str] = frozenset()
 
 
 class Evidence:
@@ -115,15 +108,13 @@ class Evidence:
         if task.is_group:
             return Facts(None, {}, {}, self.now(), tuple(pending))
         trace = self.trace(name)
-        unsettled_tasks = self._concrete(pending)
-        wanted: dict[str, Check] = {}
-        unsettled: set[str] = set()
+        unsettled_tasks = self._concrete(pending) if pending else _NOBODY
         resolved = self.resolve(task, unsettled_tasks)
-        for path, check in self._all_inputs(task, resolved, trace):
-            if pending and self._is_unsettled(path, unsettled_tasks):
-                unsettled.add(path)
-            else:
-                wanted[path] = check
+        wanted = self._all_inputs(task, resolved, trace)
+        unsettled = _NOBODY
+        if pending:
+            unsettled = frozenset(path for path in wanted if self._is_unsettled(path, unsettled_tasks))
+            wanted = {path: check for path, check in wanted.items() if path not in unsettled}
         inputs = self._input_digests(wanted)
         return Facts(
             recipe=None if pending and _mentions_files(task) else self.recipe(task, resolved),
@@ -131,7 +122,7 @@ class Evidence:
             outputs={} if trace is None else self._output_digests(task, trace),
             now=self.now(),
             pending=tuple(pending),
-            unsettled=frozenset(unsettled),
+            unsettled=unsettled,
             whole=not pending,
             forced=forced,
             missing=self._made_by_nobody(resolved, inputs) if ABSENT in inputs.values() else (),
@@ -162,25 +153,29 @@ class Evidence:
     def _foresee(self, paths: Sequence[str]) -> None:
         self.files.foresee(self.temporary.without(paths))
 
-    def _made_by_nobody(self, resolved: Sequence[Resolved], inputs: Mapping[str, str]) -> tuple[str, ...]:
+    def _made_by_nobody(self, resolved: Sequence[Input], inputs: Mapping[str, str]) -> tuple[str, ...]:
         """Declared inputs that are not there, and that no task makes."""
         absent = (entry.path for entry in resolved if inputs.get(entry.path) == ABSENT)
         return tuple(path for path in absent if not self.graph.behind_path(path))
 
-    def resolve(self, task: Task, unsettled: frozenset[str] = frozenset()) -> list[Resolved]:
+    def resolve(self, task: Task, unsettled: frozenset[str] = _NOBODY) -> Sequence[Input]:
         """The declared inputs as paths, in order: globs matched, lists read, without duplicates and own outputs.
 
         A list that one of the `unsettled` tasks makes may yet come to name something else, and so names nothing.
         """
-        if all(entry.kind == "path" for entry in task.inputs):
-            return [Resolved(entry.path, entry.name, entry.check) for entry in task.inputs]
+        for entry in task.inputs:
+            if entry.kind != "path":
+                return self._matched(task, unsettled)
+        return task.inputs
+
+    def _matched(self, task: Task, unsettled: frozenset[str]) -> Sequence[Input]:
         is_excluded = excluding([entry.path for entry in task.inputs if entry.kind == "exclude"])
-        found: dict[str, Resolved] = {}
+        found: dict[str, Input] = {}
         for entry in task.inputs:
             for path in self._entry_paths(task, entry.kind, entry.path, unsettled):
                 if entry.kind != "path" and is_excluded(path):
                     continue
-                found.setdefault(path, Resolved(path, entry.name, entry.check))
+                found.setdefault(path, Input(path, check=entry.check, name=entry.name))
         return list(found.values())
 
     def _entry_paths(self, task: Task, kind: str, path: str, unsettled: frozenset[str]) -> Iterable[str]:
@@ -198,19 +193,15 @@ class Evidence:
             case _:
                 return ()
 
-    def _all_inputs(self, task: Task, resolved: Iterable[Resolved], trace: Trace | None) -> Iterator[tuple[str, Check]]:
-        seen: set[str] = set()
-        for entry in resolved:
-            seen.add(entry.path)
-            yield entry.path, entry.check
+    def _all_inputs(self, task: Task, resolved: Iterable[Input], trace: Trace | None) -> dict[str, Check]:
+        """Every path that counts, and how it is compared."""
+        found = {entry.path: entry.check for entry in resolved}
         for other in self.graph.reads_from(task.name):
             for path in self.output_paths(other):
-                if path not in seen:
-                    seen.add(path)
-                    yield path, "content"
+                found.setdefault(path, "content")
         for path in trace.discovered if trace is not None else ():
-            if path not in seen:
-                yield path, "content"
+            found.setdefault(path, "content")
+        return found
 
     def input_digest(self, path: str, check: Check = "content") -> str:
         """A path's digest as its readers see it.
@@ -223,14 +214,15 @@ class Evidence:
         if temp is not None:
             path, check = (temp.path if temp.path.endswith("/") else path), "content"
         digest = self.files.digest(path, check)
-        if digest == ABSENT or digest.startswith(EMPTY):
-            producer = self.graph.outputs.producer(path)
-            trace = self.trace(producer) if producer is not None else None
-            if trace is not None:
-                if digest == ABSENT and temp is not None:
-                    digest = trace.outputs.get(path, ABSENT)
-                if digest.startswith(EMPTY) and path in trace.outputs:
-                    return trace.identity
+        if digest != ABSENT and not digest.startswith(EMPTY):
+            return digest
+        producer = self.graph.outputs.producer(path)
+        trace = self.trace(producer) if producer is not None else None
+        if trace is not None:
+            if digest == ABSENT and temp is not None:
+                digest = trace.outputs.get(path, ABSENT)
+            if digest.startswith(EMPTY) and path in trace.outputs:
+                return trace.identity
         return digest
 
     def missing_inputs(self, task: Task, facts: Facts) -> list[str]:
@@ -276,24 +268,23 @@ class Evidence:
 
     # -- recipes -----------------------------------------------------------------------------------------------
 
-    def recipe(self, task: Task, resolved: Sequence[Resolved]) -> Recipe:
+    def recipe(self, task: Task, resolved: Sequence[Input]) -> Recipe:
         """The recipe with final output paths, as it is compared and recorded."""
         tracked = {name: self._environ.get(name) for name in task.declared.track_env}
         return fingerprint.recipe(self.renderer(task, resolved), task, tracked, self._module(task))
 
     def renderer(
-        self, task: Task, resolved: Sequence[Resolved], outputs: Mapping[str, str] | None = None, cpu: int = 1
+        self, task: Task, resolved: Sequence[Input], outputs: Mapping[str, str] | None = None, cpu: int = 1
     ) -> Renderer:
         """Renders the task's templates; `outputs` maps final output paths to where the command shall write instead."""
-        staged = outputs or {}
+        return Renderer(self.graph.flow, task, partial(self._paths, task, resolved, outputs or {}), cpu)
 
-        def read() -> PathList:
-            return fingerprint.path_list((entry.path, entry.name) for entry in resolved)
-
-        def made() -> PathList:
-            return fingerprint.path_list((staged.get(made.path, made.path), made.name) for made in task.outputs)
-
-        return Renderer(self.graph.flow, task, Paths(read, made, lambda: self._needs(task)), cpu)
+    def _paths(self, task: Task, resolved: Sequence[Input], staged: Mapping[str, str]) -> Paths:
+        return Paths(
+            fingerprint.path_list((entry.path, entry.name) for entry in resolved),
+            fingerprint.path_list((staged.get(made.path, made.path), made.name) for made in task.outputs),
+            self._needs(task),
+        )
 
     def _needs(self, task: Task) -> dict[str, Any]:
         return {
@@ -306,10 +297,12 @@ class Evidence:
 
     def _module(self, task: Task) -> str:
         """A `call`'s module file with its digest; just the module's name where it is not below the root."""
+        if task.declared.kind != "call":
+            return ""
         for path in self.modules(task):
             if digest := self.files.digest(path):
                 return f"{path} {digest}"
-        return str(task.declared.action).partition(":")[0] if task.declared.kind == "call" else ""
+        return str(task.declared.action).partition(":")[0]
 
     def modules(self, task: Task) -> tuple[str, ...]:
         """Where the module of a `call` may be; the first file that is there is it. Nothing for other tasks."""

@@ -26,11 +26,11 @@ def text_digest(text: str) -> str:
 
 
 class Paths(Struct, frozen=True):
-    """The resolved paths that templates of one task may mention, asked for only where one has to be rendered."""
+    """The resolved paths that templates of one task may mention."""
 
-    inputs: Callable[[], templates.PathList]
-    outputs: Callable[[], templates.PathList]
-    needs: Callable[[], Mapping[str, Any]]
+    inputs: templates.PathList
+    outputs: templates.PathList
+    needs: Mapping[str, Any]
 
 
 def path_list(pairs: Iterable[tuple[str, str]]) -> templates.PathList:
@@ -44,9 +44,12 @@ def path_list(pairs: Iterable[tuple[str, str]]) -> templates.PathList:
 
 
 class Renderer:
-    """Renders one task's action, environment and folder from a flow, its keys and its paths."""
+    """Renders one task's action, environment and folder from a flow, its keys and its `paths`.
 
-    def __init__(self, flow: Flow, task: Task, paths: Paths, cpu: int = 1) -> None:
+    These are asked for only where a template has to be rendered.
+    """
+
+    def __init__(self, flow: Flow, task: Task, paths: Callable[[], Paths], cpu: int = 1) -> None:
         self._task = task
         self._declared = task.declared
         self._flow = flow
@@ -57,7 +60,7 @@ class Renderer:
 
     def concealing(self) -> Renderer:
         """One that renders digests in place of secret variables; this very one if the task has none of them."""
-        if not self.secret_values():
+        if not self._flow.secrets or not self.secret_values():
             return self
         from flowmake.core.secrets import hidden
 
@@ -72,9 +75,10 @@ class Renderer:
 
     def digests(self, tracked: Mapping[str, str | None]) -> dict[str, str]:
         """A digest for each variable that counts. Those that may be secret get one that cannot be turned back."""
-        values = {**tracked, **self.environment()}
-        if not values:
+        environment = self.environment()
+        if not tracked and not environment:
             return {}
+        values = {**tracked, **environment}
         secret = {*self._flow.secrets, *self._flow.dotenv}
         if secret.isdisjoint(values):
             return {name: "" if value is None else text_digest(value) for name, value in values.items()}
@@ -88,14 +92,14 @@ class Renderer:
         return self._context
 
     def _values_before_env(self) -> dict[str, Any]:
-        flow = self._flow
+        flow, paths = self._flow, self._paths()
         return {
             "params": self._params(),
             "flow": {"name": flow.name, "root": flow.root},
             "task": {"name": self._task.name},
-            "inputs": self._paths.inputs(),
-            "outputs": self._paths.outputs(),
-            "needs": self._paths.needs(),
+            "inputs": paths.inputs,
+            "outputs": paths.outputs,
+            "needs": paths.needs,
             "cpu": self._cpu,
             **self._keys(),
         }
@@ -150,7 +154,8 @@ class Renderer:
 
     def wrapper(self) -> tuple[str, ...]:
         """The words put before the command."""
-        return self._words(self._declared.wrapper, "wrapper")
+        words = self._declared.wrapper
+        return self._words(words, "wrapper") if words else ()
 
     def _words(self, words: Sequence[str], key: str) -> tuple[str, ...]:
         """Each word rendered; one that is a single expression giving a list becomes a word for each element."""
@@ -172,15 +177,18 @@ class Renderer:
         return self._environment
 
     def _rendered_environment(self) -> dict[str, str]:
-        texts = (*self._flow.env.values(), *self._declared.env.values())
-        if not any(map(templates.has_template, texts)):
-            return {**self._flow.env, **self._declared.env}
+        shared, own = self._flow.env, self._declared.env
+        if not shared and not own:
+            return {}
+        if not any(map(templates.has_template, (*shared.values(), *own.values()))):
+            return {**shared, **own}
         values = {**self._values_before_env(), "env": {}}
-        shared = _rendered(self._flow.env, values, self._flow.place.at("env"))
-        return {**shared, **_rendered(self._declared.env, {**values, "env": shared}, self._declared.place.at("env"))}
+        shared = _rendered(shared, values, self._flow.place.at("env"))
+        return {**shared, **_rendered(own, {**values, "env": shared}, self._declared.place.at("env"))}
 
     def cwd(self) -> str:
-        return self.plain(self._declared.cwd, "cwd")
+        folder = self._declared.cwd
+        return self.plain(folder, "cwd") if folder else ""
 
     def args(self) -> dict[str, Any]:
         return {k: self.value(v, self._declared.place.at("args", k)) for k, v in self._declared.args.items()}

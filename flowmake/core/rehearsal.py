@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, SupportsIndex, cast
 
 from flowmake.core import fingerprint
@@ -42,7 +43,7 @@ def rehearse(graph: Graph, names: Iterable[str]) -> None:
         if not (in_all or has_templates(declared)):
             continue
         try:
-            renderer = Renderer(graph.flow, task, _rehearsed(graph, task))
+            renderer = Renderer(graph.flow, task, partial(_rehearsed, graph, task))
             fingerprint.recipe(renderer, task, {})
         except FlowfileError as error:
             problems.update(dict.fromkeys(error.problems))
@@ -51,7 +52,7 @@ def rehearse(graph: Graph, names: Iterable[str]) -> None:
 
 
 def _rehearsed(graph: Graph, task: Task) -> Paths:
-    return Paths(lambda: _paths(task.inputs), lambda: _paths(task.outputs), lambda: _needs(graph, task))
+    return Paths(_paths(task.inputs), _paths(task.outputs), _needs(graph, task))
 
 
 def _paths(entries: Iterable[Input | Output]) -> PathList:

@@ -6,6 +6,7 @@ it look again; the size tells a whole file from a part of it.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 
@@ -34,15 +35,15 @@ class Arrivals:
         self._late: list[_Late] = []
 
     @property
-    def interval(self) -> float | None:
-        """Seconds after which to look again; None while nothing is awaited."""
-        return INTERVAL if self._late else None
+    def interval(self) -> float:
+        """Seconds after which to look again."""
+        return INTERVAL if self._late else math.inf
 
-    def sift(self, ends: Iterable[Ended], latency: float) -> Iterator[Ended]:
+    def sift(self, ends: Iterable[Ended], latency: float) -> Iterable[Ended]:
         """Those whose outputs are all here, of these and of all that were held back before."""
-        if not self._late and not latency:
-            yield from ends
-            return
+        return self._arrived(ends, latency) if self._late or latency else ends
+
+    def _arrived(self, ends: Iterable[Ended], latency: float) -> Iterator[Ended]:
         now = self._clock.monotonic()
         waiting, self._late = self._late, []
         late = [*waiting, *(_Late(ended, dict(ended.outputs), now + latency, latency) for ended in ends)]

@@ -46,6 +46,7 @@ class Attempts:
         self._jitter = jitter
         self.books = Books(session, evidence)
         self._fences = Fences(session.run, session.executors)
+        self._traits = {name: executor.traits for name, executor in session.executors.items()}
         self._lost: Counter[str] = Counter()
 
     # -- beginning ---------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ class Attempts:
         """The executor that a task goes to, and what must be known of it."""
         name = executor_of(task.declared, self._session.default_executor)
         name = local_executor_of(task.declared) if name == LOCAL else name
-        return name, self._session.executors[name].traits
+        return name, self._traits[name]
 
     def prepare(self, task: Task, number: int, facts: Facts, verdict: Stale, cpu: int) -> Running:
         """Everything before the start, marked as running in the store (not yet flushed)."""

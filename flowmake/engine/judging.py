@@ -55,6 +55,7 @@ class Judging:
         self._demand = demand
         self._counts = counts
         self._signals = signals
+        self._uncounted = COMMON - self._graph.flow.resources.keys()
         self._needed_temps: set[str] = set()
         self.facts: dict[str, tuple[Facts, Stale]] = {}
 
@@ -130,15 +131,14 @@ class Judging:
         return None
 
     def _claim(self, task: Task) -> Claim:
-        resources = {key: int(value) for key, value in task.resources.items()}
-        lane, traits = self._attempts.place(task)
+        name, traits = self._attempts.place(task)
         return self._limits.claim(
             task.name,
             task.pool,
-            resources,
+            task.resources,
             console=task.declared.console,
-            lane=lane if traits.remote else "",
-            granted=traits.grants | (COMMON - self._graph.flow.resources.keys()),
+            lane=name if traits.remote else "",
+            granted=traits.grants | self._uncounted if traits.grants else self._uncounted,
         )
 
     def _announce(self, name: str, verdict: Stale, trace: Trace | None) -> None:

@@ -70,12 +70,10 @@ class Limits:
             raise UsageError(
                 f"task `{task}` names the pool `{pool}`, which `[pools]` does not define", nearest(pool, self._pools)
             )
-        amounts = dict(resources)
-        cpu = max(amounts.pop("cpu", 1), 0)
+        cpu = max(resources.get("cpu", 1), 0)
         if not lane:
             cpu = min(cpu, self.cores)
-        for name in granted:
-            amounts.pop(name, None)
+        amounts = {name: amount for name, amount in resources.items() if name != "cpu" and name not in granted}
         for name, amount in amounts.items():
             if name not in self._totals:
                 hint = nearest(name, self._totals) or f"write `[resources]` with `{name} = TOTAL`"

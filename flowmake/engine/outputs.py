@@ -43,20 +43,20 @@ class Outputs:
         to write, and keeps what it has written.
         """
         if resumed:
-            self._before = dict(self._signatures())
+            self._before = self._signatures(self._outputs)
             return
         for output in self._outputs:
             self._make_folders(output)
             if output.clean and output.path.endswith("/"):
                 self._refuse_detour(output.path, self.path(output.path))
                 empty_folder(self.path(output.path))
-        globs = [compile_pattern(output.path) for output in self._outputs if output.kind == "glob"]
-        self._remove(path for path in made_before if any(glob.matches(path) for glob in globs))
-        for staged in self.staged().values():
+        if globs := [compile_pattern(output.path) for output in self._outputs if output.kind == "glob"]:
+            self._remove(path for path in made_before if any(glob.matches(path) for glob in globs))
+        for staged in self._staged.values():
             remove(self.path(staged))
             if staged.endswith("/"):
                 os.makedirs(self.path(staged))
-        self._before = dict(self._signatures())
+        self._before = self._signatures(self._outputs)
 
     def remove_unfinished(self, foreign: Collection[str]) -> None:
         """Remove what an attempt that nobody saw the end of has left under the output globs. Raises `OSError`.
@@ -163,7 +163,7 @@ class Outputs:
         for output in self._outputs:
             if not is_inside(output.path) and (output.kind == "glob" or output.path.endswith("/")):
                 continue  # a folder that others may be writing to at this moment
-            for path, signature in list(self._signatures_of(output)):
+            for path, signature in self._signatures([output]).items():
                 if before.get(path) != signature and not (path in before and _is_folder(path)):
                     self._refuse_detour(output.path, path)
                     remove(path)
@@ -173,16 +173,15 @@ class Outputs:
         if is_inside(declared) and _leads_out(self._root, path):
             raise OSError(errno.EXDEV, DETOUR, declared)
 
-    def _signatures(self) -> Iterator[tuple[str, Signature]]:
-        """Of all outputs that are there."""
-        for output in self._outputs:
-            yield from self._signatures_of(output)
-
-    def _signatures_of(self, output: Output) -> Iterator[tuple[str, Signature]]:
-        for path in self._files(output):
-            signature = _signature(path)
-            if signature is not None:
-                yield path, signature
+    def _signatures(self, outputs: Iterable[Output]) -> dict[str, Signature]:
+        """Of all files of these that are there."""
+        found: dict[str, Signature] = {}
+        for output in outputs:
+            for path in self._files(output):
+                signature = _signature(path)
+                if signature is not None:
+                    found[path] = signature
+        return found
 
     def _files(self, output: Output) -> Iterable[str]:
         if output.kind == "glob":

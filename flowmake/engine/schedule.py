@@ -98,14 +98,18 @@ class Schedule:
 
     def take(self, fits: Callable[[Claim], bool]) -> tuple[str, Claim] | None:
         """The best ready task whose claim fits now."""
-        best = min((heap[0] for claim, heap in self._ready.items() if heap and fits(claim)), default=None)
+        best: tuple[tuple[float, float, int, str], Claim] | None = None
+        for claim, heap in self._ready.items():
+            if (best is None or heap[0] < best[0]) and fits(claim):
+                best = heap[0], claim
         if best is None:
             return None
-        claim = next(claim for claim, heap in self._ready.items() if heap and heap[0] is best)
-        heapq.heappop(self._ready[claim])
-        if not self._ready[claim]:
+        (_, _, _, name), claim = best
+        heap = self._ready[claim]
+        heapq.heappop(heap)
+        if not heap:
             del self._ready[claim]
-        return best[3], claim
+        return name, claim
 
     def critical(self, name: str) -> float:
         """Seconds of work from the start of this task to the end of everything that waits for it, at the least."""

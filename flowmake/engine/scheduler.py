@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from flowmake.core.events import Notice, TaskFinished, TaskStatus
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.plan import Demand
-from flowmake.core.ports import Ended, Executor
+from flowmake.core.ports import Ended
 from flowmake.engine.arrivals import Arrivals
 from flowmake.engine.attempts import Attempts, Result
 from flowmake.engine.judging import Judging
@@ -75,6 +75,7 @@ class Scheduler:
         self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts, signals)
         self._timers = Timers(session.clock)
         self._arrivals = Arrivals(session.root, session.clock)
+        self._latencies = {name: executor.traits.latency for name, executor in session.executors.items()}
         self._starts_more = False
         self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
@@ -122,20 +123,20 @@ class Scheduler:
     def _wait(self) -> None:
         if self._schedule.due or self._starts_more:
             return
-        clock = self._session.clock
-        fds = [fd for executor in self._executors() for fd in executor.fds()]
-        intervals = [self._policy.tick, self._arrivals.interval, *(executor.interval for executor in self._executors())]
-        tick = min(each for each in intervals if each is not None)
-        clock.wait([*fds, *self._slots.fds()], self._timers.until_next(tick))
-
-    def _executors(self) -> Iterable[Executor]:
-        return self._session.executors.values()
+        fds = [*self._slots.fds()]
+        tick = min(self._policy.tick, self._arrivals.interval)
+        for executor in self._session.executors.values():
+            fds += executor.fds()
+            interval = executor.interval
+            if interval is not None and interval < tick:
+                tick = interval
+        self._session.clock.wait(fds, self._timers.until_next(tick))
 
     def _poll(self) -> list[_End]:
         """What has ended since the last turn; the room that it took is free again."""
         ends: list[_End] = []
         for name, executor in self._session.executors.items():
-            for ended in self._arrivals.sift(executor.poll(), executor.traits.latency):
+            for ended in self._arrivals.sift(executor.poll(), self._latencies[name]):
                 running, claim = self._running.pop(ended.task)
                 running.ended = self._now()
                 self._give_back(claim)

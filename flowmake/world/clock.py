@@ -19,21 +19,17 @@ class SystemClock:
         self._awaited: tuple[int, ...] = ()
         self._poll = select.poll()
 
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
 
     def wait(self, fds: Sequence[int], timeout: float | None) -> None:
         """Return when a descriptor is readable, a signal came, or `timeout` seconds passed (None: no limit)."""
         wakeup = self._signals.fileno() if self._signals else -1
-        self._await((*fds, wakeup) if wakeup >= 0 else tuple(fds))
+        self._await((*fds, wakeup) if wakeup >= 0 else (*fds,))
         ready = self._poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
-        if self._signals and any(fd == wakeup for fd, _ in ready):
-            self._signals.drain()
+        for fd, _ in ready:
+            if self._signals and fd == wakeup:
+                self._signals.drain()
 
     def _await(self, fds: tuple[int, ...]) -> None:
         """Look at these descriptors from now on: nearly always the same as last time."""
