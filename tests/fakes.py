@@ -106,8 +106,8 @@ class FakeFiles:
                 if f"{bare}/".startswith(f"{above}/") or above == "." or f"{above}/".startswith(f"{bare}/"):
                     del self._memo[known]
 
-    def is_still(self, path: str, digest: str) -> bool:
-        return path in self.files and self._memo.get(path) == digest == self._digest(path)
+    def doubtful(self, digests: Mapping[str, str]) -> list[str]:
+        return [path for path in digests if path not in self.files or self._digest(path) != digests[path]]
 
     def touched_since(self, path: str, moment: float) -> bool:
         return path not in self.files or self.files[path].touched >= moment

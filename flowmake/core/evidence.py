@@ -94,11 +94,15 @@ class Evidence:
     def changed(self, paths: Iterable[str]) -> None:
         """These paths were written to: what is remembered of them no longer holds."""
         paths = list(paths)
+        if self._lists:
+            self._forget_lists(paths)
+        self.files.forget(paths)
+
+    def _forget_lists(self, paths: Iterable[str]) -> None:
         for path in paths:
             self._lists.pop(path, None)
             if path.endswith("/"):
                 self._lists = {known: listed for known, listed in self._lists.items() if not contains(path, known)}
-        self.files.forget(paths)
 
     # -- the present -------------------------------------------------------------------------------------------
 

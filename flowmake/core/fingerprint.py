@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import xxhash
@@ -266,11 +267,6 @@ def _shell_line(words: tuple[str, ...]) -> str:
 
 def identity(made_by: Recipe, inputs: Mapping[str, str]) -> str:
     """What an empty output stands for: its producer's recipe, environment and inputs."""
-    parts = [made_by.text, str(len(made_by.env)), *chain_items(made_by.env), *chain_items(inputs)]
-    return "stamp:" + text_digest("\0".join(parts))
-
-
-def chain_items(table: Mapping[str, str]) -> Iterable[str]:
-    for key in sorted(table):
-        yield key
-        yield table[key]
+    env = made_by.env
+    tables = chain.from_iterable((*sorted(env.items()), *sorted(inputs.items())))
+    return "stamp:" + text_digest("\0".join((made_by.text, str(len(env)), *tables)))

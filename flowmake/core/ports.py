@@ -31,7 +31,7 @@ class Files(Protocol):
         ...
 
     def foresee(self, paths: Iterable[str]) -> None:
-        """Find out, side by side where that pays, the content digests of files that are about to be asked for.
+        """Find out the content digests of files that are about to be asked for, where that pays side by side.
 
         Nothing is raised: what is odd about a file, whoever asks for it is told.
         """
@@ -57,8 +57,8 @@ class Files(Protocol):
         """Whether its times allow that it changed at that moment (epoch seconds) or later; also if it is not there."""
         ...
 
-    def is_still(self, path: str, digest: str) -> bool:
-        """Whether a glance is enough to tell that this is the content digest now, too; if not, it may yet be."""
+    def doubtful(self, digests: Mapping[str, str]) -> list[str]:
+        """The paths of which a glance does not tell that this is their content digest now, too; it may yet be."""
         ...
 
     def vouch(self, path: str, digest: str) -> None:

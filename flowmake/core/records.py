@@ -57,12 +57,11 @@ class Records:
 
         What else matches a glob later was made by someone else, and is none of the task's business.
         """
-        trace = self.trace(task.name)
         paths: dict[str, None] = {}
         for output in task.outputs:
             if output.kind == "path":
                 paths[output.path] = None
-            elif trace is None:
+            elif (trace := self.trace(task.name)) is None:
                 paths.update(dict.fromkeys(files.glob(output.path)))
             else:
                 matches = compile_pattern(output.path).matches

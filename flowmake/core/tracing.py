@@ -29,8 +29,9 @@ def settle(
     discovered: Sequence[str],
     started: float,
     vouched: Mapping[str, str] = NOTHING,
+    run: str = "",
 ) -> tuple[Trace, list[str]]:
-    """The trace of a task that has just succeeded, and the inputs that changed while it ran.
+    """The trace of a task that has just succeeded in that run, and the inputs that changed while it ran.
 
     `before` holds the digests from before its start. `made` are all outputs, `discovered` paths from a depfile.
     `vouched` are digests of files from where they were made.
@@ -41,24 +42,23 @@ def settle(
     assert before.recipe is not None
     evidence.changed(dict.fromkeys([*evidence.output_paths(task), *made, *discovered]))
     edited = _edited(evidence, task, before, vouched)
-    inputs = dict(before.inputs)
-    for path in _forgotten(evidence, task, discovered):
-        inputs.pop(path, None)
-    for path in discovered:
-        if path not in inputs:
-            inputs[path] = evidence.input_digest(path)
-            if not _was_there(evidence, path, started):
-                edited.append(path)
-    inputs |= dict.fromkeys(edited, EDITED)
+    inputs = before.inputs
+    old = evidence.trace(name)
+    if discovered or (old is not None and old.discovered):
+        inputs, late = _with_discovered(evidence, task, inputs, discovered, started)
+        edited += late
+    if edited:
+        inputs = {**inputs, **dict.fromkeys(edited, EDITED)}
+    now = evidence.now()
     trace = Trace(
         task=name,
         recipe=before.recipe.text,
         env=before.recipe.env,
         inputs=inputs,
         outputs=dict(zip(made, evidence.files.digests(made), strict=True)),
-        finished=evidence.now(),
-        seconds=evidence.now() - started,
-        run="",
+        finished=now,
+        seconds=now - started,
+        run=run,
         discovered=tuple(discovered),
         identity=fingerprint.identity(before.recipe, inputs),
     )
@@ -67,12 +67,32 @@ def settle(
 
 def _edited(evidence: Evidence, task: Task, before: Facts, vouched: Mapping[str, str]) -> list[str]:
     """Inputs that are not what they were before the start."""
-    doubtful = [path for path, digest in before.inputs.items() if not evidence.files.is_still(path, digest)]
-    evidence.changed(doubtful)
+    doubtful = evidence.files.doubtful(before.inputs)
+    if doubtful:
+        evidence.changed(doubtful)
     for path, digest in vouched.items():
         evidence.files.vouch(path, digest)
+    if not doubtful:
+        return []
     checks = evidence.checks(task)
     return [p for p in doubtful if evidence.input_digest(p, checks.get(p, "content")) != before.inputs[p]]
+
+
+def _with_discovered(
+    evidence: Evidence, task: Task, inputs: Mapping[str, str], discovered: Sequence[str], started: float
+) -> tuple[dict[str, str], list[str]]:
+    """The inputs with what the depfile names now, without what it named before; those that may have been otherwise
+    when the command read them.
+    """
+    forgotten = _forgotten(evidence, task, discovered)
+    found = {path: digest for path, digest in inputs.items() if path not in forgotten}
+    late: list[str] = []
+    for path in discovered:
+        if path not in found:
+            found[path] = evidence.input_digest(path)
+            if not _was_there(evidence, path, started):
+                late.append(path)
+    return found, late
 
 
 def _forgotten(evidence: Evidence, task: Task, discovered: Sequence[str]) -> set[str]:

@@ -34,7 +34,6 @@ class Result(Struct, frozen=True):
     state: State
     message: str = ""
     retry_in: float | None = None
-    changed: bool = True
 
 
 class Attempts:
@@ -183,7 +182,8 @@ class Attempts:
         if problem := self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name):
             self.books.notice(problem, running.task.name)
         running.timed_out |= ended.timed_out
-        self._settle_start(running, ended)
+        if running.fence.name:
+            self._settle_start(running, ended)
         message = running.launch_error or ended.error or self._failure(running, ended)
         trace: Trace | None = None
         if not message:
@@ -195,7 +195,7 @@ class Attempts:
 
     def _settle_start(self, running: Running, ended: Ended) -> None:
         """What an attempt waited in a queue is none of its own time."""
-        if not running.fence.name or (running.begun and not ended.seconds):
+        if running.begun and not ended.seconds:
             return
         running.started = running.ended - ended.seconds
         if not running.begun and ended.seconds:
@@ -212,22 +212,31 @@ class Attempts:
             return f"killed by {name}" if name.startswith("SIG") else f"killed by signal {name}"
         if ended.exit_code:
             return f"exit code {ended.exit_code}"
-        if missing := running.outputs.missing():
+        missing, folders = running.outputs.faults()
+        if missing:
             return "exit code 0, but it did not make " + ", ".join(f"`{path}`" for path in missing)
-        if folders := running.outputs.unexpected_folders():
+        if folders:
             return f"it made a directory `{folders[0]}`, declared as a file; write `{folders[0]}/` in `outputs`"
         return ""
 
     def _accept(self, running: Running, ended: Ended) -> tuple[Trace | None, str]:
         """Put staged outputs in place and digest everything; a trace, or why there is none."""
-        name = running.task.name
+        name, outputs = running.task.name, running.outputs
+        vouched = tracing.NOTHING
         try:
-            discovered = self._read_depfile(running)
-            running.outputs.publish()
-            made = running.outputs.made()
-            vouched = _vouched(running.outputs.staged(), ended)
+            discovered = self._read_depfile(running) if running.task.declared.depfile else []
+            if staged := outputs.staged():
+                outputs.publish()
+                vouched = _vouched(staged, ended)
             trace, edited = tracing.settle(
-                self._evidence, name, running.facts, made, discovered, running.started, vouched
+                self._evidence,
+                name,
+                running.facts,
+                outputs.made(),
+                discovered,
+                running.started,
+                vouched,
+                self._session.run,
             )
         except OSError as error:
             return None, f"cannot take over the outputs: {error.strerror}: {error.filename}"
@@ -236,7 +245,7 @@ class Attempts:
         if edited:
             text = ", ".join(f"`{path}`" for path in edited)
             self.books.notice(f"{text} changed while `{name}` ran; it stays stale", name)
-        return structs.replace(trace, run=self._session.run), ""
+        return trace, ""
 
     def _depfile(self, running: Running) -> str:
         declared = running.task.declared
@@ -248,8 +257,6 @@ class Attempts:
 
     def _read_depfile(self, running: Running) -> list[str]:
         path = self._depfile(running)
-        if not path:
-            return []
         try:
             with open(running.outputs.path(path), "rb") as file:
                 data = file.read()
@@ -271,11 +278,10 @@ class Attempts:
     def _succeeded(self, running: Running, ended: Ended, trace: Trace) -> Result:
         name = running.task.name
         old = self._evidence.trace(name)
-        same = old is not None and old.outputs == trace.outputs and old.identity == trace.identity
         cut_off = old is not None and bool(trace.outputs) and old.outputs == trace.outputs
         self._evidence.remember(trace)
         self.books.ended(running, ended, "succeeded", trace=trace, cut_off=cut_off)
-        return Result(State.SUCCEEDED, changed=not same)
+        return Result(State.SUCCEEDED)
 
     def _failed(self, running: Running, ended: Ended, message: str) -> Result:
         declared = running.task.declared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from flowmake.core.model import FENCED, STAGED, Output, Task
@@ -117,37 +118,37 @@ class Outputs:
             else:
                 os.replace(self.path(staged), self.path(final))
 
-    def missing(self) -> list[str]:
-        """Declared outputs that are not there, where the command was to write them."""
-        staged = self.staged()
-        absent = []
+    def faults(self) -> tuple[list[str], list[str]]:
+        """Declared outputs that are not there, where the command was to write them; and those declared as files that
+        came out as directories, of which neither readers nor removal would know.
+        """
+        missing: list[str] = []
+        folders: list[str] = []
         for output in self._outputs:
+            path = output.path
             if output.kind == "glob":
-                found = bool(self._made_for_glob(output.path))
-            elif output.path.endswith("/"):
-                found = os.path.isdir(self.path(staged.get(output.path, output.path)))
-            else:
-                found = os.path.lexists(self.path(staged.get(output.path, output.path)))
-            if not found:
-                absent.append(output.path)
-        return absent
+                missing += [] if self._made_for_glob(path) else [path]
+                continue
+            is_folder = _is_folder_at(self.path(self._staged.get(path, path)))
+            if is_folder is None:
+                missing.append(path)
+            elif is_folder and not path.endswith("/"):
+                folders.append(path)
+        return missing, folders
 
     def made(self) -> list[str]:
         """The final paths of all outputs. A file that matched a glob before, and still is as it was, is not ours."""
         found: dict[str, None] = {}
         for output in self._outputs:
-            found.update(dict.fromkeys([output.path] if output.kind == "path" else self._made_for_glob(output.path)))
+            if output.kind == "path":
+                found[output.path] = None
+            else:
+                found |= dict.fromkeys(self._made_for_glob(output.path))
         return list(found)
 
     def _made_for_glob(self, glob: str) -> list[str]:
         before = self._before or {}
         return [path for path in self._glob(glob) if before.get(full := self.path(path)) != _signature(full)]
-
-    def unexpected_folders(self) -> list[str]:
-        """Outputs declared as files that came out as directories, of which neither readers nor removal would know."""
-        staged = self._staged
-        files = [output.path for output in self._outputs if output.kind == "path" and not output.path.endswith("/")]
-        return [path for path in files if os.path.isdir(self.path(staged.get(path, path)))]
 
     def discard(self) -> None:
         """Delete what the attempt wrote: outputs that changed or are new, and anything staged. Raises `OSError`.
@@ -194,6 +195,14 @@ class Outputs:
 def _make_folder(path: str) -> None:
     if not os.path.isdir(path):
         os.makedirs(path, exist_ok=True)
+
+
+def _is_folder_at(path: str) -> bool | None:
+    """What a path leads to; None if nothing is there. A link that leads nowhere is something."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False if os.path.lexists(path) else None
 
 
 def _signature(path: str) -> Signature | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import sleep, time_ns
 
 from flowmake.core.errors import StateError
@@ -55,12 +55,12 @@ class DiskFiles:
     def digests(self, paths: Sequence[str]) -> list[str]:
         """As in the port."""
         self.foresee(paths)
-        return [self.digest(path) for path in paths]
+        return list(map(self.digest, paths))
 
     def foresee(self, paths: Iterable[str]) -> None:
         """As in the port."""
         unknown = [path for path in paths if self._memory.get(path) is None]
-        if not unknown:
+        if len(unknown) < 2:
             return
         unread = _Unread(self.cache)
         for path in unknown:
@@ -146,14 +146,17 @@ class DiskFiles:
             return True
         return changed_ns(status) >= moment * 1e9 - granularity_ns(status)
 
-    def is_still(self, path: str, digest: str) -> bool:
-        """As in the port: a file in the very state that it was hashed in, if what was found then is to be trusted."""
-        if self._memory.get(path) != digest or self.cache.figures(path) is None:
-            return False
-        try:
-            return self.cache.get(path, os.stat(self._at(path))) == digest
-        except OSError:
-            return False
+    def doubtful(self, digests: Mapping[str, str]) -> list[str]:
+        """As in the port: all but files in the very state that they were hashed in, if that is to be trusted."""
+        cache, found = self.cache, []
+        for path, digest in digests.items():
+            try:
+                if cache.trusts(path) and cache.get(path, os.stat(self._at(path))) == digest:
+                    continue
+            except OSError:  # who asks for it will be told
+                pass
+            found.append(path)
+        return found
 
     def vouch(self, path: str, digest: str) -> None:
         """As in the port. The state that the file has now goes with it: whoever hashed it waited out the clock's tick,

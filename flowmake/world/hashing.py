@@ -12,8 +12,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import time_ns
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from flowmake.core.errors import StateError
@@ -45,7 +46,7 @@ class GivenUp(Exception):
     """Nobody waits for this digest any more."""
 
 
-class Hashed(NamedTuple):
+class Hashed(Struct, frozen=True, gc=False):
     """A digest with the state of the file it was read from.
 
     `stat` is None where nothing is. `started_ns` is the epoch time just before reading; `stable` is False when the

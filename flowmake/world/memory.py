@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+_ROOT = (".", "./", "/")
+
 
 class Memory:
     """Digest by path. A folder may be named with its final `/` or without."""
@@ -66,10 +68,16 @@ class Memory:
         if path.endswith("/") or bare in self._folders:
             self._now += 1
             self._swept[bare] = self._now
-        for folder in (bare, *_above(path), "."):
-            for known in (folder, folder + "/"):
-                if known in self._digests:
-                    self._drop(known)
+        digests, known = self._digests, bare
+        while known:
+            if known in digests:
+                self._drop(known)
+            if known + "/" in digests:
+                self._drop(known + "/")
+            known = known.rpartition("/")[0]
+        for known in _ROOT:
+            if known in digests:
+                self._drop(known)
         for tree in self._linked:
             self._drop(tree)
 

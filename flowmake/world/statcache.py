@@ -65,6 +65,11 @@ class StatCache:
             return row[6]
         return None
 
+    def trusts(self, path: str) -> bool:
+        """Whether a state of the file is known in which it need not be hashed."""
+        row = self._rows.get(path)
+        return row is not None and row[5] != 0
+
     def figures(self, path: str) -> Figures | None:
         """The state of the file whose digest is remembered and trusted."""
         row = self._rows.get(path)
@@ -76,18 +81,18 @@ class StatCache:
 
     def put(self, path: str, hashed: Hashed) -> None:
         """Remember the digest of a regular file."""
-        digest, status, started_ns, stable = hashed
+        digest, status, started_ns = hashed.digest, hashed.stat, hashed.started_ns
         assert status is not None
         state = size, mtime_ns, ctime_ns, inode, mode = figures(status)
         if mtime_ns > LARGEST or ctime_ns > LARGEST:  # beyond the year 2262: not worth remembering
             self.drop(path)
             return
-        trusted = stable and not is_racy(state, started_ns)
-        if trusted:
-            self.untrusted.pop(path, None)
-        else:
+        if not hashed.stable or is_racy(state, started_ns):
             self.untrusted[path] = status, digest
-        self._rows[path] = size, mtime_ns, ctime_ns, inode & LARGEST, mode, started_ns if trusted else 0, digest
+            started_ns = 0
+        elif path in self.untrusted:
+            del self.untrusted[path]
+        self._rows[path] = size, mtime_ns, ctime_ns, inode & LARGEST, mode, started_ns, digest
         self._changed.add(path)
         self._dropped.discard(path)
 

@@ -118,12 +118,12 @@ def test_what_is_missing(
         one.prepare()
     for path in made:
         write(tmp_path, path)
-    assert one.missing() == missing
+    assert one.faults()[0] == missing
 
 
 def test_a_dangling_link_is_an_output(tmp_path: Path, outputs: MakeOutputs) -> None:
     os.symlink("nowhere", tmp_path / "a")
-    assert outputs("a").missing() == []
+    assert outputs("a").faults()[0] == []
 
 
 # -- atomic --------------------------------------------------------------------------------------------------------
@@ -136,12 +136,12 @@ def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path: Path, out
     one.prepare()
     staged = one.staged()
     assert staged == {"x/a.csv": "x/.flowmake-staged.a.csv", "d/": ".flowmake-staged.d/", "new": ".flowmake-staged.new"}
-    assert one.missing() == ["x/a.csv", "new"]
+    assert one.faults()[0] == ["x/a.csv", "new"]
     for path in ("x/a.csv", "new"):
         write(tmp_path, staged[path], "new")
     write(tmp_path, staged["d/"] + "g", "new")
     assert (tree(tmp_path)["x/a.csv"], tree(tmp_path)["d/f"]) == ("old", "old")
-    assert one.missing() == []
+    assert one.faults()[0] == []
     one.publish()
     assert tree(tmp_path) == {"d/g": "new", "new": "new", "x/a.csv": "new"}
 
@@ -152,7 +152,7 @@ def test_what_a_killed_attempt_staged_is_cleared_away(tmp_path: Path, outputs: M
     write(tmp_path, ".flowmake-staged.old.d/f", "old")
     one = outputs("a", "d/", atomic=True)
     one.prepare()
-    assert one.missing() == ["a"]
+    assert one.faults()[0] == ["a"]
     write(tmp_path, ".flowmake-staged.a", "new")
     one.publish()
     assert tree(tmp_path) == {"a": "new", "d/": ""}
@@ -171,7 +171,7 @@ def test_long_names_can_be_staged(tmp_path: Path, outputs: MakeOutputs, names: l
     one.publish()
     assert tree(tmp_path) == {name + ("x" if name.endswith("/") else ""): name for name in names}
     one.prepare()
-    assert one.missing() == [name for name in names if not name.endswith("/")]
+    assert one.faults()[0] == [name for name in names if not name.endswith("/")]
 
 
 # -- discarding ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from flowmake.core.errors import StateError
 from flowmake.core.model import Attempt, History, RunRecord, TaskRecord, Trace
@@ -543,8 +544,8 @@ def test_what_a_power_cut_may_have_spoilt_is_read_again(
     os.utime(tmp_path / "f", ns=(0, 1))
     hashed = hash_entry(str(tmp_path / "f"))
     cache = StatCache()
-    cache.put("early", hashed._replace(started_ns=hashed.started_ns + 10_000_000_000))
-    cache.put("late", hashed._replace(started_ns=hashed.started_ns + 200_000_000_000))
+    cache.put("early", replace(hashed, started_ns=hashed.started_ns + 10_000_000_000))
+    cache.put("late", replace(hashed, started_ns=hashed.started_ns + 200_000_000_000))
     monkeypatch.setattr(store_module, "boot_id", lambda: "this")
     store = SqliteStore(str(path))
     store.save_stat_cache(cache)
