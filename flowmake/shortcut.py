@@ -15,6 +15,7 @@ from flowmake.core.graph import Graph
 from flowmake.core.model import Task
 from flowmake.core.plan import Demand, needed, preview
 from flowmake.core.staleness import Fresh, judge
+from flowmake.core.tracing import speaks_for_itself
 from flowmake.workspace import View, Workspace, reveal
 from flowmake.world import snapshot
 from flowmake.world.files import DiskFiles
@@ -64,10 +65,10 @@ class Sight(Struct, frozen=True):
 def remember(workspace: Workspace, invocation: Invocation, sight: Sight, ran: Collection[str]) -> bool:
     """Write the snapshot of a run that left everything fresh; False if that is not certain. Raises `OSError`.
 
-    `ran` are the tasks that it ran. What it found fresh needs no second judgement while nothing that was looked at
-    for it has changed. Where that cannot be told, the disk is looked at afresh.
+    `ran` are the tasks that it ran. What it found fresh, or has made so, needs no second judgement while nothing that
+    was looked at for it has changed. Where that cannot be told, the disk is looked at afresh.
     """
-    if not _are_fresh(sight.view, {*ran, *_touched(sight, sight.files.changed())}):
+    if not _are_fresh(sight.view, {*_unclear(sight.view, ran), *_touched(sight, sight.files.changed())}):
         return False
     looked = _together(workspace, sight.files)
     if looked is None and ran:
@@ -106,6 +107,16 @@ def _all_fresh(sight: Sight) -> bool:
     reveal(view, demand.targets)
     known = all(name in view.graph.tasks for name in demand.targets)
     return known and preview(view.graph, view.evidence, demand).is_fresh
+
+
+def _unclear(view: View, ran: Iterable[str]) -> Iterator[str]:
+    """Of the tasks that ran, those that are not fresh by what was recorded of them alone."""
+    tasks, evidence = view.graph.tasks, view.evidence
+    for name in ran:
+        trace, attempt = evidence.trace(name), evidence.attempt(name)
+        succeeded = attempt is not None and attempt.status == "succeeded"
+        if trace is None or not succeeded or not speaks_for_itself(tasks[name], trace):
+            yield name
 
 
 def _touched(sight: Sight, paths: set[str]) -> Iterator[str]:
@@ -174,12 +185,13 @@ def _compile(path: str, invocation: Invocation, sight: Sight, looked: Looked) ->
     from flowmake.core.flattening import flatten
     from flowmake.world import sections
 
-    view = sight.view
-    for name in sight.names:
-        view.evidence.discover(name, ready=True)  # what ran may have learnt of more
+    view, names = sight.view, sight.names
+    learnt = [name for name in names if view.evidence.discover(name, ready=True)]  # from what has run by now
+    if learnt:
+        names = sight.names
     made_by = (view.graph.producer(path) for path in view.store.made())
     question = Question(sight.demand.targets, invocation.asked)
-    flat = flatten(view.evidence, sight.names, looked.decisive, question, None in made_by)
+    flat = flatten(view.evidence, names, looked.decisive, question, None in made_by)
     return "" if flat is None else sections.write(path + snapshot.GRAPH, flat, __version__)
 
 

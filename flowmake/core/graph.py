@@ -80,10 +80,10 @@ class Graph:
         Such a file is no source: a clean build would not have it, so globs must not see it. Nor is what lies in a
         directory that was made so. What an input names outright is wanted as it is.
         """
-        made = next(filter(self._is_made, (path, *folders_of(path))), None)
-        if made is None or path in self._named_inputs():
+        if self.producer(path) is not None:
             return False
-        return self.producer(path) is None and not self.behind_path(made)
+        made = next(filter(self._is_made, (path, *folders_of(path))), None)
+        return made is not None and path not in self._named_inputs() and not self.behind_path(made)
 
     def _named_inputs(self) -> frozenset[str]:
         """All plain inputs, and the directories around them."""

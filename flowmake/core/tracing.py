@@ -65,6 +65,19 @@ def settle(
     return trace, edited
 
 
+def speaks_for_itself(task: Task, trace: Trace) -> bool:
+    """Does what was just recorded of a task tell that it is fresh, until one of the paths in it changes?
+
+    Not where it may read more by now than it did, nor where something else than paths and recipe makes it stale.
+    """
+    declared = task.declared
+    if declared.always or declared.max_age is not None or declared.kind == "call":
+        return False
+    if task.needs or trace.discovered or EDITED in trace.inputs.values() or not (task.inputs or task.outputs):
+        return False
+    return all(entry.kind == "path" and entry.check == "content" for entry in task.inputs)
+
+
 def _edited(evidence: Evidence, task: Task, before: Facts, vouched: Mapping[str, str]) -> list[str]:
     """Inputs that are not what they were before the start."""
     doubtful = evidence.files.doubtful(before.inputs)

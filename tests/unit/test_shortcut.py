@@ -146,6 +146,76 @@ def test_an_edit_of_what_another_task_discovers_is_not_taken_for_fresh(root: Pat
     assert (root / "out" / "one").read_text() == "newone"
 
 
+AGAIN = {
+    "an input edited while its own task runs": """
+        [tasks.a]
+        inputs = ["in/one"]
+        outputs = ["out"]
+        run = "echo more >> in/one; cp in/one out"
+    """,
+    "a glob that matches more since the task ran": """
+        [tasks.a]
+        inputs = ["in/*"]
+        outputs = ["out"]
+        run = "cat in/* > out"
+        [tasks.b]
+        after = ["a"]
+        inputs = ["in/two"]
+        outputs = ["b"]
+        run = "echo x > in/three; echo b > b"
+    """,
+    "an input that a later task edits": """
+        [tasks.a]
+        inputs = ["in/one"]
+        outputs = ["out"]
+        run = "cp in/one out"
+        [tasks.b]
+        after = ["a"]
+        inputs = ["in/one"]
+        outputs = ["b"]
+        run = "echo x >> in/one; echo b > b"
+    """,
+    "a module that a later task edits": """
+        [tasks.a]
+        inputs = ["in/one"]
+        outputs = ["out"]
+        call = "tool:make"
+        [tasks.b]
+        after = ["a"]
+        inputs = ["in/two"]
+        outputs = ["b"]
+        run = "echo >> tool.py; echo b > b"
+    """,
+    "a task that always runs": """
+        [tasks.a]
+        always = true
+        inputs = ["in/one"]
+        outputs = ["out"]
+        run = "cp in/one out"
+    """,
+    "a failure that is allowed": """
+        [tasks.a]
+        allow_failure = true
+        inputs = ["in/one"]
+        outputs = ["out"]
+        run = "cp in/one out; exit 1"
+        [tasks.b]
+        inputs = ["in/two"]
+        outputs = ["b"]
+        run = "cp in/two b"
+    """,
+}
+
+
+@pytest.mark.parametrize("flowfile", AGAIN.values(), ids=AGAIN.keys())
+def test_what_has_run_and_would_run_again_is_not_remembered(root: Path, flowfile: str) -> None:
+    (root / "tool.py").write_text("def make():\n    open('out', 'w').close()\n")
+    (root / "Flowfile").write_text("\n".join(line.strip() for line in flowfile.splitlines()))
+    assert run(root) >= 1
+    assert answer(root) is None
+    assert run(root) >= 1
+
+
 def test_a_flow_that_changed_while_it_ran_is_not_remembered(root: Path) -> None:
     def edit(event: Event) -> None:
         if isinstance(event, TaskStarted):
