@@ -17,11 +17,11 @@ from flowmake.core.model import Retry, Task, Trace
 from flowmake.core.patterns import normalise
 from flowmake.core.placement import LOCAL, executor_of, local_executor_of
 from flowmake.core.ports import ABSENT, Ended, Traits, Work
-from flowmake.core.staleness import Facts, Stale
+from flowmake.core.staleness import Facts
 from flowmake.engine.books import Books, End
 from flowmake.engine.fences import Fence, Fences
 from flowmake.engine.outputs import Outputs
-from flowmake.engine.session import NO_FENCE, Running, Session
+from flowmake.engine.session import NO_FENCE, Judged, Running, Session
 from flowmake.engine.states import State
 
 LOST_ATTEMPTS = 3
@@ -56,17 +56,17 @@ class Attempts:
         name = local_executor_of(task.declared) if name == LOCAL else name
         return name, self._traits[name]
 
-    def prepare(self, task: Task, number: int, facts: Facts, verdict: Stale, cpu: int) -> Running:
+    def prepare(self, task: Task, number: int, judged: Judged, cpu: int) -> Running:
         """Everything before the start, marked as running in the store (not yet flushed)."""
         session = self._session
         self.books.open()
         name, traits = self.place(task)
-        fence = self._fence(name, task, facts) if traits.remote else NO_FENCE
+        fence = self._fence(name, task, judged.facts) if traits.remote else NO_FENCE
         outputs = Outputs(session.root, task, self._evidence.files.glob, fence.name)
         executor = session.executors[name]
         on_terminal = task.declared.console and task.declared.kind != "call"
         log = "" if on_terminal else session.log_of(task.name)
-        running = Running(task, number, facts, verdict, outputs, log, executor, started=session.clock.now())
+        running = Running(task, number, judged, outputs, log, executor, started=session.clock.now())
         running.fence, running.lost_before = fence, self._lost[task.name]
         running.begun = not traits.queues
         try:
@@ -94,8 +94,7 @@ class Attempts:
 
     def _prepare_outputs(self, running: Running) -> tuple[str, ...]:
         """Make everything ready for an attempt; the files under its output globs that are not its own."""
-        task, outputs = running.task, running.outputs
-        last, trace = self._evidence.attempt(task.name), self._evidence.trace(task.name)
+        outputs, last, trace = running.outputs, running.judged.attempt, running.judged.trace
         if last is not None and last.status == "running" and last.run != self._session.run:
             outputs.remove_unfinished(last.foreign)
         if running.fence.name and not running.fence.resumed and last is not None and last.status != "succeeded":
@@ -104,7 +103,7 @@ class Attempts:
         return tuple(outputs.matches())
 
     def _work(self, running: Running, cpu: int) -> Work:
-        session, task, facts = self._session, running.task, running.facts
+        session, task, facts = self._session, running.task, running.judged.facts
         recipe = facts.recipe
         assert recipe is not None
         staged = running.outputs.staged()
@@ -140,12 +139,12 @@ class Attempts:
 
     def _elsewhere(self, running: Running, staged: Mapping[str, str]) -> dict[str, Any]:
         """What an attempt needs to know that is made on another machine."""
-        recipe, task = running.facts.recipe, running.task
+        recipe, task = running.judged.facts.recipe, running.task
         assert recipe is not None
         return {
             "run": self._session.run,
             "fence": running.fence.name,
-            "identity": fingerprint.identity(recipe, running.facts.inputs),
+            "identity": fingerprint.identity(recipe, running.judged.facts.inputs),
             "outputs": tuple(staged.values()),
             "resources": task.resources,
             "timeout": task.declared.timeout,
@@ -231,7 +230,7 @@ class Attempts:
             trace, edited = tracing.settle(
                 self._evidence,
                 name,
-                running.facts,
+                running.judged.facts,
                 outputs.made(),
                 discovered,
                 running.started,
@@ -276,8 +275,7 @@ class Attempts:
         return [path for path in dict.fromkeys(found) if path not in known]
 
     def _succeeded(self, running: Running, ended: Ended, trace: Trace) -> Result:
-        name = running.task.name
-        old = self._evidence.trace(name)
+        old = running.judged.trace
         cut_off = old is not None and bool(trace.outputs) and old.outputs == trace.outputs
         self._evidence.remember(trace)
         self.books.ended(running, ended, "succeeded", trace=trace, cut_off=cut_off)

@@ -67,7 +67,7 @@ class Books:
     def started(self, running: Running, pid: int) -> None:
         """An attempt began, as the process `pid` (0: elsewhere, or not known)."""
         task = running.task
-        trace = self._evidence.trace(task.name)
+        trace = running.judged.trace
         self._session.emit(
             TaskStarted(
                 time=running.started,
@@ -145,7 +145,7 @@ class Books:
             exit_code=ended.exit_code,
             signal=ended.signal,
             log=running.log,
-            reasons=session.secrets.deep(tuple([reason.as_dict() for reason in running.verdict.reasons])),
+            reasons=session.secrets.deep(tuple([reason.as_dict() for reason in running.judged.verdict.reasons])),
             host=ended.host,
         )
         session.store.end_task(attempt, record, trace)

@@ -18,7 +18,7 @@ from flowmake.engine.attempts import Attempts
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Signals
 from flowmake.engine.schedule import Schedule
-from flowmake.engine.session import Session
+from flowmake.engine.session import Judged, Session
 from flowmake.engine.states import GOOD, SETTLED, State
 
 
@@ -30,7 +30,7 @@ class Settled(Struct, frozen=True):
 
 
 class Judging:
-    """The verdicts of one run. `facts` are those of the tasks that are ready, by which they were found stale.
+    """The verdicts of one run. `judged` are the tasks that are ready.
 
     A task that turns out to be needed although it was fresh is taken back from the `counts`.
     """
@@ -57,7 +57,7 @@ class Judging:
         self._signals = signals
         self._uncounted = COMMON - self._graph.flow.resources.keys()
         self._needed_temps: set[str] = set()
-        self.facts: dict[str, tuple[Facts, Stale]] = {}
+        self.judged: dict[str, Judged] = {}
 
     def waits_for_revived(self, name: str) -> bool:
         """Has something that the name waited for begun anew since?"""
@@ -115,8 +115,8 @@ class Judging:
         forced = self._demand.forces(task) or name in self._needed_temps
         with self._signals.raising():
             facts = evidence.facts(name, forced=forced)
-        trace = evidence.trace(name)
-        verdict = judge(task, trace, evidence.attempt(name), facts)
+        trace, attempt = evidence.trace(name), evidence.attempt(name)
+        verdict = judge(task, trace, attempt, facts)
         if not isinstance(verdict, Stale):
             return Settled(State.FRESH)
         if self._waits_for_temps(name, facts):
@@ -125,7 +125,7 @@ class Judging:
             return Settled(State.FAILED, self._missing_sentence(missing))
         claim = self._claim(task)
         self._announce(name, verdict, trace)
-        self.facts[name] = (facts, verdict)
+        self.judged[name] = Judged(facts, verdict, trace, attempt)
         self._schedule.move(name, State.READY)
         self._schedule.put(name, claim, task.declared.priority)
         return None

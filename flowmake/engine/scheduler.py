@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import Notice, TaskFinished, TaskStatus
@@ -214,13 +214,13 @@ class Scheduler:
             if not self._slots.acquire(claim.slots):
                 self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
                 break
-            facts, verdict = self._judging.facts.pop(name)
+            judged = self._judging.judged.pop(name)
             self._retrying.pop(name, None)
             self._numbers[name] += 1
             self._schedule.move(name, State.RUNNING)
             self._limits.take(claim)
             task = self._graph.tasks[name]
-            batch.append((self._attempts.prepare(task, self._numbers[name], facts, verdict, claim.cpu), claim))
+            batch.append((self._attempts.prepare(task, self._numbers[name], judged, claim.cpu), claim))
         if not batch:
             return
         self._session.store.flush()
@@ -284,15 +284,17 @@ class Scheduler:
         retry = self._retrying.get(name)
         if retry is None:
             return
-        before = retry.running
-        self._evidence.changed(before.facts.inputs)
+        running = retry.running
+        before = running.judged.facts
+        self._evidence.changed(before.inputs)
         try:
-            self._judging.facts[name] = (self._evidence.facts(name, forced=before.facts.forced), before.verdict)
+            facts = self._evidence.facts(name, forced=before.forced)
         except FlowmakeError as error:
             self._give_up_retry(name, error.message)
             return
+        self._judging.judged[name] = structs.replace(running.judged, facts=facts, attempt=self._evidence.attempt(name))
         self._schedule.move(name, State.READY)
-        self._schedule.put(name, retry.claim, before.task.declared.priority)
+        self._schedule.put(name, retry.claim, running.task.declared.priority)
 
     def _give_up_retry(self, name: str, why: str = "the run ended before it could be repeated") -> None:
         retry = self._retrying.pop(name)

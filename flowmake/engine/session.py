@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, field
 
 from flowmake.core.events import Event
-from flowmake.core.model import Task
+from flowmake.core.model import Attempt, Task, Trace
 from flowmake.core.ports import Clock, Executor, Store, Work
 from flowmake.core.secrets import Secrets
 from flowmake.core.staleness import Facts, Stale
@@ -49,13 +49,21 @@ class Session(Struct, frozen=True):
 NO_FENCE = Fence("")
 
 
+class Judged(Struct, frozen=True):
+    """A task that is to run: why, by which facts, what its last success was made of, and how its last attempt ended."""
+
+    facts: Facts
+    verdict: Stale
+    trace: Trace | None
+    attempt: Attempt | None
+
+
 class Running(Struct):
     """An attempt under way, with all that its end needs."""
 
     task: Task
     number: int
-    facts: Facts
-    verdict: Stale
+    judged: Judged
     outputs: Outputs
     log: str
     executor: Executor

@@ -61,7 +61,7 @@ class StateDir:
 
     def run_folder(self, run: str) -> str:
         """What belongs to one run."""
-        return os.path.join(self.runs, run)
+        return f"{self.runs}/{run}"
 
     def events(self, run: str) -> str:
         """The events of one run, as JSON Lines."""
@@ -69,11 +69,11 @@ class StateDir:
 
     def logs(self, run: str) -> str:
         """The folder of the logs of one run."""
-        return os.path.join(self.runs, run, "logs")
+        return f"{self.run_folder(run)}/logs"
 
     def log(self, run: str, task: str) -> str:
         """The log of one task in one run."""
-        return os.path.join(self.logs(run), log_name(task))
+        return f"{self.logs(run)}/{log_name(task)}"
 
     def create_run(self, run: str) -> None:
         """Make the folders for events and logs of a run. Raises `StateError`."""
