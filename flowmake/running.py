@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Status = Literal["succeeded", "failed", "interrupted", "nothing_to_do"]
 NAMED = 5
+TICK = 0.05
+"""Seconds between two ticks for observers and logs, at the least: a loop of small tasks turns a thousand times."""
 RAN = ("succeeded", "failed", "timed_out", "interrupted")
 
 
@@ -57,6 +59,7 @@ class Run:
         self._id = f"{datetime.fromtimestamp(self._started, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
         self._jobs = options.jobs or wiring.cores()
         self._ran: set[str] = set()
+        self._ticked = -TICK
 
     def result(self, targets: Sequence[str]) -> RunFinished:
         """Run; the last event."""
@@ -289,6 +292,9 @@ class Run:
             observer.on_event(event)
 
     def _tick(self, now: float) -> None:
+        if now - self._ticked < TICK:
+            return
+        self._ticked = now
         self._logs.tick(now)
         for observer in self._observers:
             observer.on_tick(now)

@@ -1,9 +1,9 @@
-"""Events as JSON Lines, each flushed at once. A full disk or a closed pipe is reported, and the run goes on."""
+"""Events as JSON Lines, flushed as they come. A full disk or a closed pipe is reported, and the run goes on."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import IO, Any
@@ -14,62 +14,41 @@ from flowmake.core.events import Event
 from flowmake.core.expressions import expression
 
 VERSION = 1
-HOLD = 0.1
-"""Seconds between two writes of what is held back, at the least: a scheduler of small tasks ticks a thousand times."""
+_encode = msgspec.json.Encoder().encode
 _BORDER = expression(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Jsonl:
     """Writes to `stream`; `report` is told once, in a sentence, when that fails.
 
-    With `eager` each line is written at once, else with one of the next ticks. An unbuffered file is best: what a
-    buffer could not get rid of would come up again when the file is closed.
+    An unbuffered file is best: what a buffer could not get rid of would come up again when the file is closed.
     """
 
-    def __init__(
-        self,
-        stream: IO[bytes],
-        report: Callable[[str], None],
-        name: str = "the event stream",
-        *,
-        eager: bool = True,
-    ) -> None:
+    def __init__(self, stream: IO[bytes], report: Callable[[str], None], name: str = "the event stream") -> None:
         self._stream = stream
         self._report = report
         self._name = name
         self._broken = False
-        self._eager = eager
-        self._held: list[bytes] = []
-        self._written = -HOLD
 
     def on_event(self, event: Event) -> None:
-        """Take in one line."""
-        if not self._broken:
-            self._held.append(line(event))
-            if self._eager:
-                self._guarded(self._write)
+        """Write one line, at once."""
+        self.write((event,))
 
     def on_tick(self, now: float) -> None:
-        """Write what is held back, once in a while; `now` is monotonic seconds."""
-        if self._held and not self._broken and now - self._written >= HOLD:
-            self._written = now
-            self._guarded(self._write)
+        """Nothing to do."""
 
     def close(self) -> None:
-        """Write and flush; the stream belongs to whoever opened it."""
-        if not self._broken:
-            self._guarded(self._write)
+        """Nothing to release: every line was flushed, and the stream belongs to whoever opened it."""
 
-    def _write(self) -> None:
-        held, self._held = self._held, []
-        rest = memoryview(b"".join(held))
-        while rest:
-            rest = rest[self._stream.write(rest) :]
-        self._stream.flush()
-
-    def _guarded(self, action: Callable[[], object]) -> None:
+    def write(self, events: Iterable[Event]) -> None:
+        """Write lines, in one go where the stream takes them so."""
+        if self._broken:
+            return
         try:
-            action()
+            rest = memoryview(b"".join(map(line, events)))
+            while rest:
+                rest = rest[self._stream.write(rest) :]
+            self._stream.flush()
         except (OSError, ValueError) as error:
             self._broken = True
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -80,10 +59,11 @@ def line(event: Event) -> bytes:
     """One event as a line. Bytes of paths that are not UTF-8 stay as surrogate escapes (`\\udcXX`)."""
     try:
         # `time` comes first in every event. To put it in words here spares a table of the fields.
-        fields = msgspec.json.encode(event).partition(b",")[2]
+        fields = _encode(event).partition(b",")[2]
     except UnicodeEncodeError:
         return json.dumps(as_dict(event)).encode() + b"\n"
-    return b'%b%b",%b\n' % (_opening(type(event)), iso_time(event.time).encode(), fields)
+    second, milli = _moment(event.time)
+    return b'%b%b.%03dZ",%b\n' % (_opening(type(event)), _iso_second(second), milli, fields)
 
 
 @lru_cache
@@ -110,10 +90,15 @@ def event_name(kind: type[Event]) -> str:
 
 def iso_time(seconds: float) -> str:
     """Seconds since the epoch as `YYYY-MM-DDTHH:MM:SS.mmmZ`."""
-    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
-    return f"{_iso_second(whole)}.{micro // 1000:03}Z"
+    second, milli = _moment(seconds)
+    return f"{_iso_second(second).decode()}.{milli:03}Z"
+
+
+def _moment(seconds: float) -> tuple[int, int]:
+    """Whole seconds and milliseconds."""
+    return divmod(round(seconds * 1_000_000) // 1000, 1000)
 
 
 @lru_cache(maxsize=16)
-def _iso_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
+def _iso_second(seconds: int) -> bytes:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat().encode()

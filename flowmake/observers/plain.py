@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import IO
+from typing import IO, Any
 
 from flowmake.core.events import (
     Event,
@@ -58,28 +58,28 @@ class Plain:
         self._queued: dict[str, None] = {}
         self._clock = clock
         self._last_line = clock()
+        self._heeded = self._heeding()
+
+    def _heeding(self) -> Mapping[type[Event], Callable[[Any], None]]:
+        """What to do about each kind of event; the others say nothing to whoever wants it so quiet, or so brief."""
+        heeded: dict[type[Event], Callable[[Any], None]] = {
+            RunStarted: self._run_started,
+            TasksFound: self._found,
+            TaskRetrying: self._retrying,
+            TaskFinished: self._finished,
+            Notice: self._notice,
+        }
+        if not self._quiet:
+            heeded |= {TaskQueued: self._was_queued, TaskStarted: self._started}
+        if self._verbose:
+            heeded[TaskJudged] = self._judged
+        return heeded
 
     def on_event(self, event: Event) -> None:
         """Write what there is to say about it."""
-        match event:
-            case RunStarted():
-                self._total, self._done = event.expected, len(event.fresh)
-            case TasksFound():
-                self._total += event.count
-                if self._has_begun or self._verbose:  # a run that finds nothing to do has nothing to tell
-                    self._chat(self._counter() + f"{safe_line(event.by)} brought {counted(event.count, 'more task')}")
-            case TaskJudged():
-                self._judged(event)
-            case TaskQueued() if not self._quiet:
-                self._was_queued(event)
-            case TaskStarted() if not self._quiet:
-                self._started(event)
-            case TaskRetrying():
-                self._retrying(event)
-            case TaskFinished():
-                self._finished(event)
-            case Notice():
-                self._notice(event)
+        heed = self._heeded.get(type(event))
+        if heed is not None:
+            heed(event)
 
     def on_tick(self, now: float) -> None:
         """Say that the run is alive when nothing was said for a minute."""
@@ -102,8 +102,16 @@ class Plain:
         total = max(self._total, self._done)
         return f"[{self._done:>{len(str(total))}}/{total}] "
 
+    def _run_started(self, event: RunStarted) -> None:
+        self._total, self._done = event.expected, len(event.fresh)
+
+    def _found(self, event: TasksFound) -> None:
+        self._total += event.count
+        if self._has_begun or self._verbose:  # a run that finds nothing to do has nothing to tell
+            self._chat(self._counter() + f"{safe_line(event.by)} brought {counted(event.count, 'more task')}")
+
     def _judged(self, event: TaskJudged) -> None:
-        if self._verbose and event.verdict == "stale":
+        if event.verdict == "stale":
             name = safe_line(event.task)
             self._chat(*(f"{name}: stale: {reason_sentence(reason)}" for reason in event.reasons))
 

@@ -20,26 +20,25 @@ class RunLog:
         self._path = path
         self._report = report
         self._held: list[Event] = []
+        self._has_begun = False
         self._file: IO[bytes] | None = None
         self._lines: Jsonl | None = None
-        self._failed = False
 
     def on_event(self, event: Event) -> None:
-        if self._lines is not None:
-            self._lines.on_event(event)
-        elif not self._failed:
-            self._held.append(event)
-            if isinstance(event, TaskStarted | TaskQueued):
-                self._open()
+        self._held.append(event)
+        if not self._has_begun and isinstance(event, TaskStarted | TaskQueued):
+            self._has_begun = True
+            self._open()
 
     def on_tick(self, now: float) -> None:
         """Write what has come since the last one."""
-        if self._lines is not None:
-            self._lines.on_tick(now)
+        if self._has_begun and self._held:
+            held, self._held = self._held, []
+            if self._lines is not None:
+                self._lines.write(held)
 
     def close(self) -> None:
-        if self._lines is not None:
-            self._lines.close()
+        self.on_tick(0.0)
         if self._file is not None:
             self._file.close()
 
@@ -48,10 +47,6 @@ class RunLog:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
             self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 closed in `close`
         except OSError as error:
-            self._failed = True
             self._report(f"cannot keep the events of this run: {error.strerror}: {self._path}")
             return
-        self._lines = Jsonl(self._file, self._report, self._path, eager=False)
-        for event in self._held:
-            self._lines.on_event(event)
-        self._held.clear()
+        self._lines = Jsonl(self._file, self._report, self._path)

@@ -24,7 +24,7 @@ from flowmake.core.events import (
 )
 from flowmake.core.staleness import Reason, ReasonKind
 from flowmake.observers.eventschema import schema
-from flowmake.observers.jsonl import HOLD, Jsonl, as_dict, event_name, iso_time
+from flowmake.observers.jsonl import Jsonl, as_dict, event_name, iso_time
 
 STORED = Path(__file__).parents[3] / "docs" / "reference" / "events.schema.json"
 
@@ -200,15 +200,3 @@ def test_a_closed_stream_is_reported_once(event: Any) -> None:
     assert told == [
         "cannot write events to the event stream: I/O operation on closed file.; no more events are written"
     ]
-
-
-def test_what_is_held_back_is_written_once_in_a_while(event: Any) -> None:
-    stream = io.BytesIO()
-    observer = Jsonl(stream, pytest.fail, eager=False)
-    for now, lines in ((0.0, 1), (HOLD / 2, 1), (HOLD, 3)):
-        observer.on_event(event(Notice, text="x"))
-        observer.on_tick(now)
-        assert stream.getvalue().count(b"\n") == lines
-    observer.on_event(event(Notice, text="last"))
-    observer.close()
-    assert stream.getvalue().count(b"\n") == 4
