@@ -88,6 +88,8 @@ class Assembly(Graph):
 
     def _expand(self, declaration: Declaration, recall: Recall = nothing) -> list[Task]:
         try:
+            if declaration.foreach is None:
+                return expand.expand(declaration, self.flow, self._sources)
             return without_own_outputs(declaration, self.flow, self._known(recall))
         except FlowfileError as error:
             self._problems.extend(error.problems)
@@ -166,7 +168,8 @@ class Assembly(Graph):
     # -- edges -------------------------------------------------------------------------------------------------
 
     def _link(self, task: Task) -> None:
-        self._needs[task.name] = needs = tuple(self._named_tasks(task, "needs", task.needs))
+        needs = tuple(self._named_tasks(task, "needs", task.needs)) if task.needs else ()
+        self._needs[task.name] = needs
         made = dict.fromkeys(self._makers_of_inputs(task))
         made.pop(task.name, None)
         found = {**dict.fromkeys(needs), **made}
@@ -176,17 +179,19 @@ class Assembly(Graph):
             found.update(after)
         self._upstream[task.name] = tuple(found)
 
-    def _makers_of_inputs(self, task: Task) -> Iterator[str]:
-        excludes = [entry.path for entry in task.inputs if entry.kind == "exclude"]
+    def _makers_of_inputs(self, task: Task) -> list[str]:
+        found: list[str] = []
         for entry in task.inputs:
             if entry.kind == "exclude":
                 continue
             if entry.kind == "glob":
-                yield from self.outputs.behind(entry.path, excludes)
+                excludes = [other.path for other in task.inputs if other.kind == "exclude"]
+                found += self.outputs.behind(entry.path, excludes)
             else:
-                yield from self.behind_path(entry.path)
+                found += self.behind_path(entry.path)
             if self._fanout_outputs:
                 self._note_fanouts(task, entry)
+        return found
 
     def _note_fanouts(self, task: Task, entry: Input) -> None:
         """What a fan-out may come to make is waited for, too, unless that would be a circle."""

@@ -47,7 +47,7 @@ def declare(name: str, table: schema.TaskTable, place: Place, include: str, repo
         wrapper=table.wrapper,
         foreach=None if table.foreach is None else _foreach(table.foreach, place.at("foreach"), report),
         retries=_retry(table.retries, place.at("retries"), report) if table.retries else _NO_RETRY,
-        timeout=_timeout(table.timeout, place.at("timeout"), report),
+        timeout=None if table.timeout is None else _timeout(table.timeout, place.at("timeout"), report),
         resources=_resources(table.resources, place.at("resources"), report) if table.resources else _NONE,
         pool=table.pool,
         priority=table.priority,
@@ -58,7 +58,7 @@ def declare(name: str, table: schema.TaskTable, place: Place, include: str, repo
         rerun_on=RERUN_ON_ALL if table.rerun_on is None else frozenset(table.rerun_on),
         depfile=table.depfile,
         console=table.console,
-        confirm=_confirm(name, table.confirm),
+        confirm=_confirm(name, table.confirm) if table.confirm else "",
         on_fail_outputs=table.on_fail_outputs,
         allow_failure=table.allow_failure,
         on_success=table.on_success,
@@ -69,9 +69,7 @@ def declare(name: str, table: schema.TaskTable, place: Place, include: str, repo
     )
 
 
-def _timeout(value: float | str | None, place: Place, report: Report) -> float | None:
-    if value is None:
-        return None
+def _timeout(value: float | str, place: Place, report: Report) -> float:
     seconds = duration(value, place, report)
     if not seconds:
         report(Problem("`timeout` must be more than 0", (place,), "leave it out for no limit"))

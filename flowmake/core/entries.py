@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from flowmake.core import schema_fields
 from flowmake.core.errors import Problem
@@ -13,26 +13,36 @@ from flowmake.core.source import Place
 from flowmake.core.spelling import ORDINARY_PATH
 
 _CONTENT: Check = "content"
+_TEXT = frozenset({str})
 
 
 def inputs(entries: schema_fields.Inputs, place: Place, report: Report) -> tuple[Input, ...]:
     """The inputs of a task at `place`."""
+    if _are_ordinary(entries):
+        return tuple([Input(path) for path in entries])
+    field = place.at("inputs")
     return tuple(
-        Input(entry, name=name)
-        if isinstance(entry, str) and ORDINARY_PATH.fullmatch(entry)
-        else _input(entry, name, place.at("inputs", *keys), report)
-        for entry, name, keys in _entries(entries, ("path", "lines"), place.at("inputs"), report)
+        _input(entry, name, field.at(*keys), report)
+        for entry, name, keys in _entries(entries, ("path", "lines"), field, report)
     )
 
 
 def outputs(entries: schema_fields.Outputs, place: Place, report: Report) -> tuple[Output, ...]:
     """The outputs of a task at `place`."""
+    if _are_ordinary(entries):
+        return tuple([Output(path) for path in entries])
+    field = place.at("outputs")
     return tuple(
-        Output(entry, name=name)
-        if isinstance(entry, str) and ORDINARY_PATH.fullmatch(entry)
-        else _output(entry, name, place.at("outputs", *keys), report)
-        for entry, name, keys in _entries(entries, ("path",), place.at("outputs"), report)
+        _output(entry, name, field.at(*keys), report)
+        for entry, name, keys in _entries(entries, ("path",), field, report)
     )
+
+
+def _are_ordinary(entries: Any) -> TypeGuard[tuple[str, ...]]:
+    """Is this a list of nothing but paths that need no second look, as nearly all are?"""
+    if not isinstance(entries, tuple) or not _TEXT.issuperset(map(type, entries)):
+        return False
+    return all(map(ORDINARY_PATH.fullmatch, entries))
 
 
 def _entries(

@@ -10,7 +10,7 @@ from flowmake.core.confines import objection
 from flowmake.core.errors import FlowfileError, Problem
 from flowmake.core.foreach import Sources, combinations, flow_context, instance_name
 from flowmake.core.model import Declaration, Flow, Input, Output, Task
-from flowmake.core.patterns import is_glob, is_plain, normalise, unescape, within
+from flowmake.core.patterns import are_plain, is_glob, normalise, unescape, within
 from flowmake.core.source import Place
 from flowmake.core.templates import render_names, render_paths
 from flowmake.core.values import label
@@ -68,26 +68,26 @@ def group(declaration: Declaration, members: tuple[str, ...], flow: Flow) -> Tas
 class _Column(Generic[E]):
     """The entries of one field: those without templates settled once and for all, the others once for each instance."""
 
+    varies = True
+
     def __init__(
         self,
         declared: Declaration,
         field: str,
+        entries: tuple[E, ...],
         root: str,
         settle: Settle[E],
-        is_settled: Callable[[E], bool],
-        render: Render = render_paths,
+        render: Render,
     ) -> None:
-        """`is_settled` tells of an entry that it is in a task just as it was written."""
         self._declared = declared
         self._field = field
         self._root = root
         self._settle: Settle[E] = settle
         self._render = render
-        self._entries: tuple[E, ...] = getattr(declared, field)
+        self._entries: tuple[E, ...] = entries
         self._places: dict[int, Place] = {}
-        self.is_whole = all(map(is_settled, self._entries))
-        self._fixed: list[list[E] | None] = [] if self.is_whole else [None] * len(self._entries)
-        self._whole: tuple[E, ...] | None = self._entries if self.is_whole else None
+        self._fixed: list[list[E] | None] = [None] * len(entries)
+        self._whole: tuple[E, ...] | None = None
 
     def settled(self, context: Mapping[str, Any], problems: list[Problem]) -> tuple[E, ...]:
         """The field's entries for one instance; what is wrong goes to `problems`."""
@@ -131,17 +131,42 @@ class _Column(Generic[E]):
         return self._places[index]
 
 
+class _Fixed(Generic[E]):
+    """The entries of one field that are in each task just as they were written."""
+
+    varies = False
+
+    def __init__(self, entries: tuple[E, ...]) -> None:
+        self._entries: tuple[E, ...] = entries
+
+    def settled(self, context: Mapping[str, Any], problems: list[Problem]) -> tuple[E, ...]:
+        return self._entries
+
+
+def _paths(
+    declared: Declaration, field: str, entries: tuple[E, ...], root: str, settle: Settle[E]
+) -> _Column[E] | _Fixed[E]:
+    if are_plain([_text(entry) for entry in entries]):
+        return _Fixed(entries)
+    return _Column(declared, field, entries, root, settle, render_paths)
+
+
+def _names(declared: Declaration, field: str, entries: tuple[str, ...]) -> _Column[str] | _Fixed[str]:
+    if all(map(str.strip, entries)) and not any(map(templates.has_template, entries)):
+        return _Fixed(entries)
+    return _Column(declared, field, entries, "", _name, render_names)
+
+
 class _Expander:
     """Makes the instances of one declaration. The context is one table, updated from instance to instance."""
 
     def __init__(self, declaration: Declaration, flow: Flow) -> None:
         self._declared = declaration
         self._flow = flow
-        root = flow.root
-        self._inputs = _Column(declaration, "inputs", root, _input, _is_settled)
-        self._outputs = _Column(declaration, "outputs", root, _output, _is_settled)
-        self._needs = _Column(declaration, "needs", root, _name, _is_plain_name, render_names)
-        self._after = _Column(declaration, "after", root, _name, _is_plain_name, render_names)
+        self._inputs = _paths(declaration, "inputs", declaration.inputs, flow.root, _input)
+        self._outputs = _paths(declaration, "outputs", declaration.outputs, flow.root, _output)
+        self._needs = _names(declaration, "needs", declaration.needs)
+        self._after = _names(declaration, "after", declaration.after)
         self._fixed_resources: dict[str, int] | None = None if declaration.resources else _NONE
         self._varies = self._has_templates()
         self._context = _NO_VALUES
@@ -155,8 +180,9 @@ class _Expander:
     def _has_templates(self) -> bool:
         """Is there anything to be rendered for a task?"""
         declared = self._declared
-        columns = (self._inputs, self._outputs, self._needs, self._after)
-        if declared.resources or not all(column.is_whole for column in columns):
+        if self._inputs.varies or self._outputs.varies or self._needs.varies or self._after.varies:
+            return True
+        if declared.resources:
             return True
         return any(map(templates.has_template, (declared.pool, declared.description, declared.confirm)))
 
@@ -235,14 +261,6 @@ def _text(entry: Input | Output | str) -> str:
 
 def _group(entry: Input | Output | str) -> str:
     return "" if isinstance(entry, str) else entry.name
-
-
-def _is_settled(entry: Input | Output) -> bool:
-    return is_plain(entry.path)
-
-
-def _is_plain_name(entry: str) -> bool:
-    return bool(entry.strip()) and not templates.has_template(entry)
 
 
 def _name(declared: Declaration, root: str, entry: str, text: str) -> str:

@@ -6,8 +6,10 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
+from xxhash import xxh3_128_digest
+
 from flowmake.core.blocks import Sections, joined, packed, path_bytes
-from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text
+from flowmake.core.compiled import UNWRITABLE, Entry, Question, encoded, flow_text
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
 from flowmake.core.model import Declaration
@@ -27,12 +29,13 @@ def flatten(
     numbers = {name: number for number, name in enumerate(names)}
     try:
         makers = graph.outputs
+        written = {name: encoded(declared) for name, declared in graph.flow.declarations.items()}
         sections = {
             "flow": flow_text(graph.flow),
             "question": encoded(question),
-            "declared": encoded({d.name: declared_digest(d) for d in graph.flow.declarations.values()}),
+            "declared": encoded({name: xxh3_128_digest(text) for name, text in written.items()}),
             "makers": encoded((makers.files, makers.directories, makers.globs)),
-            **_tasks(evidence, numbers, has_leftovers),
+            **_tasks(evidence, numbers, written, has_leftovers),
             **packed("down", (array("I", one).tobytes() for one in _downstream(graph, names, numbers))),
         }
     except (*UNWRITABLE, KeyError):  # a task beyond the question
@@ -58,12 +61,17 @@ def _is_plain(graph: Graph) -> bool:
     return not any(output.temp for output in outputs)
 
 
-def _tasks(evidence: Evidence, numbers: Mapping[str, int], has_leftovers: bool) -> Sections:
+def _tasks(
+    evidence: Evidence, numbers: Mapping[str, int], written: Mapping[str, bytes], has_leftovers: bool
+) -> Sections:
+    """`written` are the declarations of the flow as bytes."""
+    own = evidence.graph.flow.declarations
     declarations: dict[int, tuple[int, Declaration]] = {}
     entries = (encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in numbers)
     # In this order, since the entries find the declarations.
     packed_entries = packed("entry", entries)
-    return {**packed_entries, **packed("declaration", (encoded(declared) for _, declared in declarations.values()))}
+    texts = (written[d.name] if own.get(d.name) is d else encoded(d) for _, d in declarations.values())
+    return {**packed_entries, **packed("declaration", texts)}
 
 
 def _entry(
@@ -98,17 +106,17 @@ def _entry(
     )
 
 
-def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) -> list[tuple[int, ...]]:
-    down: list[tuple[int, ...]] = [()] * len(numbers)
+def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) -> list[list[int]]:
+    down: list[list[int]] = [[] for _ in numbers]
     for number, name in enumerate(names):
         for other in graph.upstream(name):
-            down[numbers[other]] += (number,)
+            down[numbers[other]].append(number)
     return down
 
 
-def _owners(evidence: Evidence, names: Iterable[str]) -> dict[str, tuple[int, ...]]:
+def _owners(evidence: Evidence, names: Iterable[str]) -> dict[str, list[int]]:
     """Which tasks were judged by which path, in order."""
-    owners: dict[str, tuple[int, ...]] = {}
+    owners: dict[str, list[int]] = {}
     for number, name in enumerate(names):
         task = evidence.graph.tasks[name]
         if task.is_group:
@@ -116,5 +124,5 @@ def _owners(evidence: Evidence, names: Iterable[str]) -> dict[str, tuple[int, ..
         trace = evidence.trace(name)
         read = () if trace is None else trace.inputs
         for path in {*read, *evidence.output_paths(task), *evidence.modules(task)}:
-            owners[path] = (*owners.get(path, ()), number)
+            owners.setdefault(path, []).append(number)
     return owners

@@ -100,7 +100,7 @@ class Graph:
         if path.endswith("/"):
             inside = self.outputs.inside(path)
             return tuple(inside) if made_by is None else (made_by, *inside)
-        return tuple(self.outputs.clearly_inside(path + "/")) if made_by is None else (made_by,)
+        return self.outputs.clearly_inside(path + "/") if made_by is None else (made_by,)
 
     def _fanouts_behind(self, pattern: str) -> Iterator[str]:
         for name, patterns in self._fanout_outputs.items():

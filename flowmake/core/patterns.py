@@ -47,9 +47,9 @@ def is_glob(text: str) -> bool:
     return _WILD.search(text) is not None and any(map(seg.is_wild, text.split("/")))
 
 
-def is_plain(text: str) -> bool:
-    """Whether a text is clearly one path below the root in its one spelling, neither glob nor template."""
-    return _PLAIN.fullmatch(text) is not None
+def are_plain(texts: Iterable[str]) -> bool:
+    """Whether each text is clearly one path below the root in its one spelling, neither glob nor template."""
+    return all(map(_PLAIN.fullmatch, texts))
 
 
 def escape(text: str) -> str:

@@ -23,6 +23,7 @@ class Producers:
         self.globs: dict[str, str] = {}
         self._globs_in: dict[str, list[str]] = {}
         self._sorted: list[str] | None = None
+        self._around: frozenset[str] | None = None
         self._sorted_folders: list[str] | None = None
 
     @classmethod
@@ -45,7 +46,7 @@ class Producers:
             other = table.setdefault(path, task.name)
             if other != task.name:
                 yield path, other
-        self._sorted = None
+        self._sorted = self._around = None
 
     def _table(self, path: str, kind: str) -> dict[str, str]:
         if kind == "glob":
@@ -79,12 +80,21 @@ class Producers:
             if intersects(glob, below(directory)):
                 yield self.globs[glob]
 
-    def clearly_inside(self, directory: str) -> Iterator[str]:
+    def clearly_inside(self, directory: str) -> list[str]:
         """Like `inside`, without globs that may or may not lead there."""
-        for path in self.paths_under(directory):
-            yield self.files.get(path) or self.directories[path]
-        for glob in self._globs_under(directory):
-            yield self.globs[glob]
+        found: list[str] = []
+        if directory in self._folders():
+            found += [self.files.get(path) or self.directories[path] for path in self.paths_under(directory)]
+        if self.globs:
+            found += [self.globs[glob] for glob in self._globs_under(directory)]
+        return found
+
+    def _folders(self) -> frozenset[str]:
+        """All folders around literal paths."""
+        if self._around is None:
+            nearest = {path[: path.rfind("/", 0, -1) + 1] for path in chain(self.files, self.directories)}
+            self._around = frozenset(nearest.union(*map(folders_of, nearest)))
+        return self._around
 
     def paths_under(self, prefix: str) -> Iterator[str]:
         """Declared literal paths that begin with `prefix`, sorted."""

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from flowmake.core import templates
 from flowmake.core.errors import Problem
 from flowmake.core.model import Declaration
+from flowmake.core.values import Mode
 
 Keys = tuple[str | int, ...]
 
 _FIELDS = ("args", "env", "wrapper", "cwd", "depfile", "description", "confirm")
+_values = attrgetter(*_FIELDS)
 
 
 def template_problems(declaration: Declaration) -> list[Problem]:
     """What is wrong with the syntax of the texts that are rendered only when the task is judged or shown."""
-    found: list[Problem | None] = []
+    found: list[Problem] = []
     for text, keys in _texts(declaration):
         if templates.has_template(text):
-            found.append(templates.check(text, declaration.place.at(*keys), "shell" if keys == ("run",) else "plain"))
-    return [problem for problem in found if problem is not None]
+            mode: Mode = "shell" if keys == ("run",) else "plain"
+            problem = templates.check(text, declaration.place.at(*keys), mode)
+            found += [problem] if problem is not None else []
+    return found
 
 
 def has_templates(declaration: Declaration) -> bool:
@@ -28,21 +33,22 @@ def has_templates(declaration: Declaration) -> bool:
     return any(templates.has_template(text) for text, _ in _texts(declaration))
 
 
-def _texts(declaration: Declaration) -> Iterator[tuple[str, Keys]]:
-    if declaration.kind == "run" or declaration.kind == "exec":
-        yield from _inside(declaration.action, (declaration.kind,))
-    for field in _FIELDS:
-        if value := getattr(declaration, field):
-            yield from _inside(value, (field,))
+def _texts(declaration: Declaration) -> list[tuple[str, Keys]]:
+    kind = declaration.kind
+    found = _inside(declaration.action, (kind,)) if kind == "run" or kind == "exec" else []
+    values = _values(declaration)
+    if any(values):
+        for field, value in zip(_FIELDS, values, strict=True):
+            found += _inside(value, (field,)) if value else []
+    return found
 
 
-def _inside(value: Any, keys: Keys) -> Iterator[tuple[str, Keys]]:
+def _inside(value: Any, keys: Keys) -> list[tuple[str, Keys]]:
     """All texts in a value, however deep, with the keys that lead there."""
     if isinstance(value, str):
-        yield value, keys
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _inside(inner, (*keys, key))
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _inside(inner, (*keys, index))
+        return [(value, keys)]
+    if isinstance(value, Mapping):
+        return [found for key, inner in value.items() for found in _inside(inner, (*keys, key))]
+    if isinstance(value, list | tuple):
+        return [found for index, inner in enumerate(value) for found in _inside(inner, (*keys, index))]
+    return []

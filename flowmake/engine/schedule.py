@@ -116,7 +116,7 @@ class Schedule:
         known = self._critical.get(name)
         if known is not None:
             return known
-        behind = max((self._critical.get(other, 0.0) for other in self._dependents[name]), default=0.0)
+        behind = max([self._critical.get(other, 0.0) for other in self._dependents[name]], default=0.0)
         self._critical[name] = result = self._estimate(name) + behind
         return result
 
