@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
 
         if (text := frontpage.answer(arguments)) is not None:
             return _printed(text)
-        if (code := _listed(arguments)) is not None:
+        if (code := _listed(arguments)) is not None or (code := _run(arguments)) is not None:
             return _ended(code)
     return _ended(_invoked(arguments))
 
@@ -62,6 +62,24 @@ def _listed(arguments: list[str]) -> int | None:
     except (Exception, KeyboardInterrupt) as error:
         return _explain(error, None)
     return 0
+
+
+def _run(arguments: list[str]) -> int | None:
+    """The exit code of a run that needs no parser to be understood; None where the command line is another one."""
+    from flowmake.cli import glance
+
+    found = glance.read(arguments)
+    if found is None:
+        return None
+    _search_seldom()
+    try:
+        from flowmake.cli.starting import start_here
+
+        code = start_here(*found)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        return _explain(error, None)
+    return code
 
 
 def _printed(text: str) -> int:

@@ -1,25 +1,18 @@
-"""`flowmake run`: what is stale is run. Turns options into a run with its observers; decides nothing about tasks."""
+"""`flowmake run`: its options, for click. Knows nothing of what comes of them."""
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from flowmake.cli import profile
 from flowmake.cli.given import open_project, started_in
+from flowmake.cli.glance import FLAGS, JOBS
 from flowmake.cli.options import flow_options, targets_argument
 from flowmake.cli.table import help_of
-
-if TYPE_CHECKING:
-    from flowmake.build import Project, RunOptions
-    from flowmake.cli.carrying import Asked
-    from flowmake.core.model import Flow
-    from flowmake.shortcut import Invocation
 
 LOCK = re.compile(r"wait(=\d+(\.\d+)?)?|fail|skip", re.ASCII)
 _MORE = """\
@@ -46,18 +39,22 @@ def _lock(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-_FLAGS = (
-    click.option("-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="How many at once; else by cores."),
-    click.option("-k", "--keep-going", is_flag=True, help="After a failure, go on with what does not depend on it."),
-    click.option("--fail-fast", is_flag=True, help="After a failure, stop the others at once."),
-    click.option("-n", "--dry-run", is_flag=True, help="Only tell what would run, and why."),
-    click.option("-B", "--force", is_flag=True, help="Run everything, fresh or not."),
+def _flag(name: str, help: str) -> Callable[..., Any]:
+    return click.option(*FLAGS[name], name, is_flag=True, help=help)
+
+
+_OPTIONS = (
+    click.option(*JOBS, metavar="N", type=click.IntRange(min=1), help="How many at once; else by cores."),
+    _flag("keep_going", "After a failure, go on with what does not depend on it."),
+    _flag("fail_fast", "After a failure, stop the others at once."),
+    _flag("dry_run", "Only tell what would run, and why."),
+    _flag("force", "Run everything, fresh or not."),
     click.option(
         "--force-task", "force_tasks", metavar="TASK", multiple=True, help="Run TASK, fresh or not; repeatable."
     ),
-    click.option("--only", is_flag=True, help="Only the targets themselves, not what they need."),
-    click.option("--failed", is_flag=True, help="Only tasks whose last run failed, and what they need."),
-    click.option("-y", "--yes", is_flag=True, help="Say yes to every task that asks for confirmation."),
+    _flag("only", "Only the targets themselves, not what they need."),
+    _flag("failed", "Only tasks whose last run failed, and what they need."),
+    _flag("yes", "Say yes to every task that asks for confirmation."),
     click.option(
         "--deadline", metavar="TIME", callback=_seconds, help="Stop when the run has taken this long: `90`, `1h30m`."
     ),
@@ -69,8 +66,8 @@ _FLAGS = (
         callback=_lock,
         help="While another run is on: wait[=SECONDS], fail or skip.",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Silent unless something fails."),
-    click.option("-v", "--verbose", is_flag=True, help="Tell reasons and commands, too."),
+    _flag("quiet", "Silent unless something fails."),
+    _flag("verbose", "Tell reasons and commands, too."),
     click.option(
         "--progress", type=click.Choice(["auto", "plain", "none"]), default="auto", help="How progress is shown."
     ),
@@ -91,7 +88,7 @@ _FLAGS = (
 
 
 def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_FLAGS):
+    for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
@@ -102,65 +99,8 @@ def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @flow_options
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[str, ...], **given: Any) -> int:
-    from flowmake.build import RunOptions
-    from flowmake.cli.carrying import Asked, carry_out
-    from flowmake.cli.observing import Wishes
+    from flowmake.cli.starting import start
 
     if given["keep_going"] and given["fail_fast"]:
         raise click.UsageError("`--keep-going` and `--fail-fast` contradict each other", ctx)
-    names = {name: given[name] for name in RunOptions.__struct_fields__ if name in given}
-    options = RunOptions(**{**names, "jobs": given["jobs"] or 0, "argv": ("flowmake", *sys.argv[1:])})
-    project = open_project(ctx)
-    if given["dry_run"]:
-        return _preview(project, targets, options, verbose=given["verbose"])
-    asked = Asked(options, Wishes(**{name: given[name] for name in Wishes.__struct_fields__}), os.getcwd())
-    return carry_out(project, targets, asked, _invocation(ctx, asked, project.flow))
-
-
-def _invocation(ctx: click.Context, asked: Asked, flow: Flow) -> Invocation | None:
-    """What the same command line may be answered with next time, if it asks for no more than that.
-
-    With a profile it does: that file may say something else by then.
-    """
-    wishes = asked.wishes
-    if wishes.verbose or wishes.want_files or ctx.default_map is not None:
-        return None
-    from flowmake import fastpath
-    from flowmake.cli import tasklist
-    from flowmake.observers.summary import nothing_to_do
-    from flowmake.shortcut import Invocation
-
-    key = fastpath.question(sys.argv[1:], started_in(ctx))
-    told = tasklist.as_text(flow)
-    return Invocation(
-        key,
-        lambda total: "" if wishes.quiet else nothing_to_do(total) + "\n",
-        asked.as_bytes(),
-        listing=None if told is None else (fastpath.flow_question(flow.root), told),
-    )
-
-
-def _preview(project: Project, targets: tuple[str, ...], options: RunOptions, *, verbose: bool) -> int:
-    """What would run, with the reasons: the same verdicts that a run would find."""
-    from flowmake.cli.output import note, say
-    from flowmake.cli.states import not_known_yet
-    from flowmake.core.staleness import Fresh, Waiting
-    from flowmake.core.text import counted, safe_line, safe_text
-    from flowmake.views.reasons import verdict_lines
-
-    plan = project.plan(targets, options)
-    judged = list(plan.tasks())
-    stale = [judgement for judgement in judged if not isinstance(judgement.verdict, Fresh)]
-    for judgement in stale:
-        say(safe_line(judgement.task.name))
-        for line in verdict_lines(judgement.verdict):
-            say(f"  {line}")
-        if verbose and judgement.facts.recipe is not None:
-            for line in safe_text(judgement.facts.recipe.text).splitlines():
-                say(f"  $ {line}")
-    waiting = sum(isinstance(judgement.verdict, Waiting) for judgement in stale)
-    perhaps = f", {waiting} of them only if what they wait on comes out changed" if waiting else ""
-    for sentence in not_known_yet(plan):
-        note(sentence)
-    note(f"{len(stale)} of {counted(len(judged), 'task')} would run{perhaps}" if stale else "nothing to do")
-    return 0
+    return start(open_project(ctx), targets, given, started_in(ctx), has_profile=ctx.default_map is not None)
