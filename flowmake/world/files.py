@@ -224,12 +224,10 @@ class DiskFiles:
         digest = self.cache.get(path, status)
         if digest is not None:
             return digest
-        if stat.S_ISDIR(status.st_mode):
-            return self._tree(path)
-        if not stat.S_ISREG(status.st_mode):
-            return hash_special(status)
-        _wait_out_tick(status)
-        return self._remember(path, hash_seen(at, status) or hash_entry(at))
+        if stat.S_ISREG(status.st_mode):
+            _wait_out_tick(status)
+            return self._remember(path, hash_seen(at, status) or hash_entry(at))
+        return self._tree(path) if stat.S_ISDIR(status.st_mode) else hash_special(status)
 
     def _remember(self, path: str, hashed: Hashed) -> str:
         if hashed.stat is None:

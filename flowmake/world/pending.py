@@ -100,9 +100,13 @@ class Pending:
 
     def made(self) -> dict[str, str]:
         """Every output made, with its last digest."""
-        found: dict[str, str] = {}
+        return {rows.decode(path): digest for path, digest in self._made().items()}
+
+    def _made(self) -> dict[bytes, str]:
+        found: dict[bytes, str] = {}
         for outputs in self._outputs:
-            found |= rows.split(outputs)
+            parts = outputs.split(b"\0")
+            found |= zip(parts[::2], map(rows.decode, parts[1::2]), strict=False)
         return found
 
     def laid_over_runs(self, known: Iterable[Values]) -> list[Values]:
@@ -120,7 +124,7 @@ class Pending:
             (_PUT_ATTEMPT, _put(self.attempts)),
             (_PUT_RUN, list(self.runs.values())),
             (_PUT_RECORD, self.records),
-            (_PUT_MADE, [(rows.encode(path), digest) for path, digest in self.made().items()]),
+            (_PUT_MADE, list(self._made().items())),
         ]
         return [statement for statement in statements if statement[1]]
 

@@ -47,7 +47,7 @@ def _is_handed_on(old: str, new: str) -> bool:
         # Who opens the file meanwhile is made to wait, and we are told: by a signal that, unlike SIGIO, kills nobody.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, _LEASE, fcntl.F_WRLCK)
-        if os.fstat(descriptor).st_size:
+        if os.lseek(descriptor, 0, os.SEEK_END):
             return False
         os.link(old, new)
         os.unlink(old)

@@ -31,7 +31,8 @@ def figures(status: os.stat_result) -> Figures:
 def is_racy(state: Figures, hashed_at_ns: int) -> bool:
     """Whether a change after hashing could have gone unseen."""
     _, mtime_ns, ctime_ns, _, _ = state
-    return max(mtime_ns, ctime_ns) >= hashed_at_ns - granularity_of(mtime_ns)
+    since = hashed_at_ns - granularity_of(mtime_ns)
+    return mtime_ns >= since or ctime_ns >= since
 
 
 class StatCache:
@@ -83,7 +84,7 @@ class StatCache:
         """Remember the digest of a regular file."""
         digest, status, started_ns = hashed.digest, hashed.stat, hashed.started_ns
         assert status is not None
-        state = size, mtime_ns, ctime_ns, inode, mode = figures(status)
+        size, mtime_ns, ctime_ns, inode, mode = state = figures(status)
         if mtime_ns > LARGEST or ctime_ns > LARGEST:  # beyond the year 2262: not worth remembering
             self.drop(path)
             return
@@ -94,7 +95,8 @@ class StatCache:
             del self.untrusted[path]
         self._rows[path] = size, mtime_ns, ctime_ns, inode & LARGEST, mode, started_ns, digest
         self._changed.add(path)
-        self._dropped.discard(path)
+        if self._dropped:
+            self._dropped.discard(path)
 
     def drop(self, path: str) -> None:
         """Forget a file that is gone."""
