@@ -20,7 +20,7 @@ from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Outcome, Policy, Signals, Slots
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Running, Session
-from flowmake.engine.states import GOOD, State
+from flowmake.engine.states import GOOD, STATUS, State
 from flowmake.engine.temps import Temps
 from flowmake.engine.timers import Timers
 
@@ -274,7 +274,7 @@ class Scheduler:
             self._timers.after(result.retry_in or 0.0, lambda: self._retry(name))
 
     def _settle_run(self, name: str, result: Result) -> None:
-        self._counts[result.state.name.lower()] += 1
+        self._counts[STATUS[result.state]] += 1
         if result.state is State.SUCCEEDED:
             self._remove_temps(name)
         else:

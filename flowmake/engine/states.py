@@ -24,6 +24,8 @@ class State(Enum):
 
 GOOD = frozenset({State.FRESH, State.SUCCEEDED})
 SETTLED = GOOD | {State.FAILED, State.TIMED_OUT, State.INTERRUPTED, State.SKIPPED}
+STATUS = {state: state.name.lower() for state in SETTLED}
+"""What events and records call each end."""
 
 _NEXT = {
     State.WAITING: frozenset({State.READY, State.FRESH, State.SKIPPED, State.FAILED}),

@@ -35,6 +35,10 @@ class Temps:
         """
         if self._graph.fanouts:
             return  # among the tasks still to come there may be readers
+        if self._known_tasks != len(self._graph.tasks):
+            self._learn()
+        if not self._readers:
+            return
         for made_by in self._made_for(reader):
             if is_good(made_by) and all(self._has_read(other, made_by, is_good) for other in self._readers[made_by]):
                 paths = self._evidence.temporary.paths(self._graph.tasks[made_by])
@@ -50,11 +54,12 @@ class Temps:
             remove_output(self._root, path)
             self._evidence.files.forget([path])
 
+    def _learn(self) -> None:
+        self._known_tasks = len(self._graph.tasks)
+        self._readers = self._find_readers()
+        self._lists = frozenset(self._find_lists()) if self._readers else frozenset()
+
     def _made_for(self, reader: str) -> Iterator[str]:
-        if self._known_tasks != len(self._graph.tasks):
-            self._known_tasks = len(self._graph.tasks)
-            self._readers = self._find_readers()
-            self._lists = frozenset(self._find_lists()) if self._readers else frozenset()
         return (made_by for made_by, readers in self._readers.items() if not reader or reader in readers)
 
     def _find_readers(self) -> dict[str, list[str]]:
