@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -29,6 +29,20 @@ ReasonKind = Literal[
 ]
 
 
+_FIELDS: Mapping[str, Sequence[str]] = {
+    "recipe_changed": ("old", "new"),
+    "env_changed": ("name",),
+    "input_changed": ("path", "old", "new"),
+    "output_changed": ("path", "old", "new"),
+    "input_added": ("path",),
+    "input_removed": ("path",),
+    "input_missing": ("path",),
+    "output_missing": ("path",),
+    "too_old": ("age", "max_age"),
+}
+"""What a reason of each kind names; those that are missing here name nothing."""
+
+
 class Reason(Struct, frozen=True):
     """One reason for being stale, naming the very thing: `path`, `name` of a variable, `old` and `new` digest or text.
 
@@ -45,19 +59,7 @@ class Reason(Struct, frozen=True):
 
     def as_dict(self) -> dict[str, Any]:
         """The machine-readable form, only the fields that its kind has."""
-        match self.kind:
-            case "recipe_changed":
-                return {"kind": self.kind, "old": self.old, "new": self.new}
-            case "env_changed":
-                return {"kind": self.kind, "name": self.name}
-            case "input_changed" | "output_changed":
-                return {"kind": self.kind, "path": self.path, "old": self.old, "new": self.new}
-            case "input_added" | "input_removed" | "input_missing" | "output_missing":
-                return {"kind": self.kind, "path": self.path}
-            case "too_old":
-                return {"kind": self.kind, "age": self.age, "max_age": self.max_age}
-            case _:
-                return {"kind": self.kind}
+        return {"kind": self.kind, **{name: getattr(self, name) for name in _FIELDS.get(self.kind, ())}}
 
 
 class Fresh(Struct, frozen=True):

@@ -40,10 +40,13 @@ def settle(
     """
     task = evidence.graph.tasks[name]
     assert before.recipe is not None
-    evidence.changed(dict.fromkeys([*evidence.output_paths(task), *made, *discovered]))
-    edited = _edited(evidence, task, before, vouched)
-    inputs = before.inputs
     old = evidence.trace(name)
+    doubtful = evidence.files.doubtful(before.inputs)
+    evidence.changed([*(old.outputs if old is not None else ()), *made, *discovered, *doubtful])
+    for path, digest in vouched.items():
+        evidence.files.vouch(path, digest)
+    edited = _edited(evidence, task, before, doubtful) if doubtful else []
+    inputs = before.inputs
     if discovered or (old is not None and old.discovered):
         inputs, late = _with_discovered(evidence, task, inputs, discovered, started)
         edited += late
@@ -78,15 +81,8 @@ def speaks_for_itself(task: Task, trace: Trace) -> bool:
     return all(entry.kind == "path" and entry.check == "content" for entry in task.inputs)
 
 
-def _edited(evidence: Evidence, task: Task, before: Facts, vouched: Mapping[str, str]) -> list[str]:
-    """Inputs that are not what they were before the start."""
-    doubtful = evidence.files.doubtful(before.inputs)
-    if doubtful:
-        evidence.changed(doubtful)
-    for path, digest in vouched.items():
-        evidence.files.vouch(path, digest)
-    if not doubtful:
-        return []
+def _edited(evidence: Evidence, task: Task, before: Facts, doubtful: Sequence[str]) -> list[str]:
+    """Those of the doubtful inputs that are not what they were before the start."""
     checks = evidence.checks(task)
     return [p for p in doubtful if evidence.input_digest(p, checks.get(p, "content")) != before.inputs[p]]
 

@@ -145,7 +145,7 @@ class Books:
             exit_code=ended.exit_code,
             signal=ended.signal,
             log=running.log,
-            reasons=session.secrets.deep(tuple([reason.as_dict() for reason in running.judged.verdict.reasons])),
+            reasons=session.secrets.deep(running.judged.reasons),
             host=ended.host,
         )
         session.store.end_task(attempt, record, trace)

@@ -11,7 +11,7 @@ from flowmake.core.errors import FlowmakeError
 from flowmake.core.events import TaskJudged, TasksFound
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
-from flowmake.core.model import COMMON, Task, Trace
+from flowmake.core.model import COMMON, Task
 from flowmake.core.plan import Demand
 from flowmake.core.staleness import Facts, Stale, judge
 from flowmake.engine.attempts import Attempts
@@ -124,8 +124,9 @@ class Judging:
         if missing := evidence.missing_inputs(task, facts):
             return Settled(State.FAILED, self._missing_sentence(missing))
         claim = self._claim(task)
-        self._announce(name, verdict, trace)
-        self.judged[name] = Judged(facts, verdict, trace, attempt)
+        judged = Judged(facts, tuple([reason.as_dict() for reason in verdict.reasons]), trace, attempt)
+        self._announce(name, judged)
+        self.judged[name] = judged
         self._schedule.move(name, State.READY)
         self._schedule.put(name, claim, task.declared.priority)
         return None
@@ -141,14 +142,15 @@ class Judging:
             granted=traits.grants | self._uncounted if traits.grants else self._uncounted,
         )
 
-    def _announce(self, name: str, verdict: Stale, trace: Trace | None) -> None:
+    def _announce(self, name: str, judged: Judged) -> None:
+        trace = judged.trace
         self._session.emit(
             TaskJudged(
                 time=self._session.clock.now(),
                 run=self._session.run,
                 task=name,
                 verdict="stale",
-                reasons=tuple(reason.as_dict() for reason in verdict.reasons),
+                reasons=judged.reasons,
                 estimate=trace.seconds if trace is not None else None,
             )
         )

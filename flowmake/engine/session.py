@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -10,7 +11,7 @@ from flowmake.core.events import Event
 from flowmake.core.model import Attempt, Task, Trace
 from flowmake.core.ports import Clock, Executor, Store, Work
 from flowmake.core.secrets import Secrets
-from flowmake.core.staleness import Facts, Stale
+from flowmake.core.staleness import Facts
 from flowmake.engine.fences import Fence
 from flowmake.engine.outputs import Outputs
 from flowmake.world.logs import KeptLogs
@@ -50,10 +51,13 @@ NO_FENCE = Fence("")
 
 
 class Judged(Struct, frozen=True):
-    """A task that is to run: why, by which facts, what its last success was made of, and how its last attempt ended."""
+    """A task that is to run: why, by which facts, what its last success was made of, and how its last attempt ended.
+
+    `reasons` are `Reason.as_dict()` values.
+    """
 
     facts: Facts
-    verdict: Stale
+    reasons: tuple[dict[str, Any], ...]
     trace: Trace | None
     attempt: Attempt | None
 

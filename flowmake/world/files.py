@@ -59,7 +59,8 @@ class DiskFiles:
 
     def foresee(self, paths: Iterable[str]) -> None:
         """As in the port."""
-        unknown = [path for path in paths if self._memory.get(path) is None]
+        known = self._memory.get
+        unknown = [path for path in paths if known(path) is None]
         if len(unknown) < 2:
             return
         unread = _Unread(self.cache)
@@ -134,9 +135,8 @@ class DiskFiles:
         if paths is None:
             self._memory.clear()
             self._globber.forget()
-            return
-        for path in paths:
-            self._memory.forget(path)
+        else:
+            self._memory.forget(paths)
 
     def touched_since(self, path: str, moment: float) -> bool:
         """As in the port. Of a folder, its own times count."""

@@ -6,9 +6,7 @@ out only when asked for, by comparing when it was remembered and when a folder a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-_ROOT = (".", "./", "/")
+from collections.abc import Iterable, Iterator
 
 
 class Memory:
@@ -59,27 +57,27 @@ class Memory:
         if has_links:
             self._linked.add(path)
 
-    def forget(self, path: str) -> None:
-        """Drop the path, every folder above it, and what it holds if it is a folder."""
-        if path in (".", "./"):
-            self.clear()
-            return
-        bare = path.rstrip("/")
-        if path.endswith("/") or bare in self._folders:
-            self._now += 1
-            self._swept[bare] = self._now
-        digests, known = self._digests, bare
-        while known:
-            if known in digests:
-                self._drop(known)
-            if known + "/" in digests:
-                self._drop(known + "/")
-            known = known.rpartition("/")[0]
-        for known in _ROOT:
-            if known in digests:
-                self._drop(known)
-        for tree in self._linked:
-            self._drop(tree)
+    def forget(self, paths: Iterable[str]) -> None:
+        """Drop these paths, every folder above them, and what they hold where they are folders."""
+        digests = self._digests
+        gone = {"", "."}
+        for path in paths:
+            bare = path.rstrip("/")
+            if bare == ".":
+                self.clear()
+            elif path.endswith("/") or bare in self._folders:
+                self._now += 1
+                self._swept[bare] = self._now
+            while bare not in gone:
+                gone.add(bare)
+                if bare in digests:
+                    self._drop(bare)
+                if bare + "/" in digests:
+                    self._drop(bare + "/")
+                bare = bare.rpartition("/")[0]
+        for folder in (".", "./", "/", *self._linked):
+            if folder in digests:
+                self._drop(folder)
 
     def clear(self) -> None:
         """Drop everything."""

@@ -23,7 +23,7 @@ def test_what_is_forgotten_goes_with_all_around_it_and_nothing_else(steps: list[
     known: dict[str, str] = {}
     for number, (step, path) in enumerate(steps):
         if step == "forget":
-            memory.forget(path)
+            memory.forget([path])
             for one in list(known):
                 found = memory.get(one)
                 if lies_in(path, one) or (path.endswith("/") and lies_in(one, path)):
@@ -45,7 +45,7 @@ def test_a_known_folder_takes_what_is_in_it_along_whatever_its_spelling() -> Non
     memory.put("d/", "tree")
     memory.put_tree("d/", has_links=False)
     memory.put("d/a", "file")
-    memory.forget("d")
+    memory.forget(["d"])
     assert (memory.get("d/"), memory.get("d/a")) == (None, None)
 
 
@@ -55,7 +55,7 @@ def test_a_folder_with_symlinks_may_hold_any_path() -> None:
     memory.put_tree("linked/", has_links=True)
     memory.put("plain/", "2")
     memory.put_tree("plain/", has_links=False)
-    memory.forget("elsewhere")
+    memory.forget(["elsewhere"])
     assert (memory.get("linked/"), memory.get("plain/")) == (None, "2")
 
 
@@ -63,5 +63,5 @@ def test_absolute_paths() -> None:
     memory = Memory()
     for path in ("/a/b", "/a/", "/a", "a"):
         memory.put(path, path)
-    memory.forget("/a/")
+    memory.forget(["/a/"])
     assert [memory.get(path) for path in ("/a/b", "/a/", "/a", "a")] == [None, None, None, "a"]
