@@ -366,25 +366,10 @@ def who_and_where(root: str) -> dict[str, Any]:
     """User, host and git commit, for the history; empty texts where unknown."""
     import getpass
 
+    from flowmake.world.git import commit_at
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
-    return {"user": user, "host": os.uname().nodename, "commit": _git_commit(root)}
-
-
-def _git_commit(root: str) -> str:
-    """The commit checked out around `root`, asked of git only where there is a checkout."""
-    folder = root
-    while not os.path.exists(os.path.join(folder, ".git")):
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return ""
-        folder = parent
-    import subprocess
-
-    try:
-        done = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, check=False, text=True)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return {"user": user, "host": os.uname().nodename, "commit": commit_at(root)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Generic, TypeVar
 
 Sections = Mapping[str, bytes | memoryview]
@@ -38,12 +38,10 @@ class Blocks(Generic[Item]):
 
 
 def packed(name: str, items: Iterable[bytes | memoryview]) -> Sections:
-    """The two sections that `Blocks` reads. The items need not all be there at the same time."""
-    data, begins = bytearray(), array("I", (0,))
-    for item in items:
-        data += item
-        begins.append(len(data))
-    return {name: memoryview(data), f"{name} begins": begins.tobytes()}
+    """The two sections that `Blocks` reads."""
+    blocks = list(items)
+    begins = array("I", accumulate(map(len, blocks), initial=0))
+    return {name: b"".join(blocks), f"{name} begins": begins.tobytes()}
 
 
 def numbers(data: memoryview) -> tuple[int, ...]:

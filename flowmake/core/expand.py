@@ -25,6 +25,7 @@ _NO_VALUES: dict[str, Any] = {}
 """What templates may mention where there are none."""
 
 E = TypeVar("E", Input, Output, str)
+P = TypeVar("P", Input, Output)
 Settle = Callable[[Declaration, str, E, str], E]
 """From a declaration, the root, an entry and its rendered text to the entry as it is in a task."""
 Render = Callable[[str, Mapping[str, Any], Place], list[str]]
@@ -144,9 +145,9 @@ class _Fixed(Generic[E]):
 
 
 def _paths(
-    declared: Declaration, field: str, entries: tuple[E, ...], root: str, settle: Settle[E]
-) -> _Column[E] | _Fixed[E]:
-    if are_plain([_text(entry) for entry in entries]):
+    declared: Declaration, field: str, entries: tuple[P, ...], root: str, settle: Settle[P]
+) -> _Column[P] | _Fixed[P]:
+    if are_plain([entry.path for entry in entries]):
         return _Fixed(entries)
     return _Column(declared, field, entries, root, settle, render_paths)
 
@@ -182,9 +183,8 @@ class _Expander:
         declared = self._declared
         if self._inputs.varies or self._outputs.varies or self._needs.varies or self._after.varies:
             return True
-        if declared.resources:
-            return True
-        return any(map(templates.has_template, (declared.pool, declared.description, declared.confirm)))
+        texts = declared.pool + declared.description + declared.confirm
+        return bool(declared.resources) or templates.has_template(texts)
 
     def task(self, keys: dict[str, Any]) -> Task:
         declared, context = self._declared, self._context

@@ -86,6 +86,7 @@ def _entry(
     declared = task.declared
     number, _ = declarations.setdefault(id(declared), (len(declarations), declared))
     kinds = {entry.kind for entry in task.inputs}
+    order_only = graph.order_only(name)
     return Entry(
         number,
         task.keys,
@@ -97,9 +98,9 @@ def _entry(
         task.resources,
         task.description,
         task.confirm,
-        tuple(numbers[other] for other in graph.upstream(name)),
-        tuple(numbers[other] for other in graph.needs(name)),
-        tuple(sorted(numbers[other] for other in graph.order_only(name))),
+        tuple([numbers[other] for other in graph.upstream(name)]),
+        tuple([numbers[other] for other in graph.needs(name)]),
+        tuple(sorted([numbers[other] for other in order_only])) if order_only else (),
         tuple(numbers[other] for other in graph.groups[name]) if name in graph.groups else None,
         () if trace is None else trace.discovered,
         "lines" in kinds or ("glob" in kinds and has_leftovers) or name in graph.ranged_over,
