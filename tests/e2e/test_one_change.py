@@ -29,7 +29,7 @@ ENTRY = """
 import sys
 from flowmake.__main__ import main
 code = main()
-print("click" not in sys.modules, file=sys.__stdout__)
+print({"click", "flowmake.cli.starting"}.isdisjoint(sys.modules), file=sys.__stdout__)
 sys.exit(code)
 """
 
@@ -102,7 +102,7 @@ def graphs(project: Project) -> list[Path]:
 
 
 def again(project: Project, *args: str) -> tuple[Result, bool]:
-    """A run by the entry of the real command, and whether its command line did not even have to be parsed."""
+    """A run by the entry of the real command, and whether it went by what an earlier one had left."""
     done = subprocess.run(
         [COMMAND.with_name("python"), "-c", ENTRY, "run", *args],
         cwd=project.root,
