@@ -147,12 +147,13 @@ def _together(workspace: Workspace, files: DiskFiles) -> Looked | None:
 
 def _write(workspace: Workspace, invocation: Invocation, sight: Sight, looked: Looked) -> None:
     graph, evidence = sight.view.graph, sight.view.evidence
-    tasks = [task for task in map(graph.tasks.__getitem__, sight.names) if not task.is_group]
-    variables = {name for task in tasks for name in task.declared.track_env}
+    names = _names_by_now(sight)
+    tasks = [task for name in names if not (task := graph.tasks[name]).is_group]
+    variables = {name for task in tasks if task.declared.track_env for name in task.declared.track_env}
     if _tells_dates(graph):
         variables.add("TZ")
     path = snapshot.path_for(workspace.state.path, invocation.key)
-    seal = _compile(path, invocation, sight, looked)
+    seal = _compile(path, invocation, sight, names, looked)
     states, absent = _as_bytes(looked)
     snapshot.write(
         path,
@@ -178,17 +179,21 @@ def _racy(looked: Looked) -> dict[bytes, str]:
     return {os.fsencode(path): digest for path, digest in looked.racy.items()}
 
 
-def _compile(path: str, invocation: Invocation, sight: Sight, looked: Looked) -> str:
+def _names_by_now(sight: Sight) -> list[str]:
+    """All that the demand needs, with what is only known since this run."""
+    names, evidence = sight.names, sight.view.evidence
+    learnt = [name for name in names if evidence.discover(name, ready=True)]
+    return sight.names if learnt else names
+
+
+def _compile(path: str, invocation: Invocation, sight: Sight, names: list[str], looked: Looked) -> str:
     """Write the compiled graph beside its snapshot; its seal, empty where there is none."""
     if invocation.asked is None:
         return ""
     from flowmake.core.flattening import flatten
     from flowmake.world import sections
 
-    view, names = sight.view, sight.names
-    learnt = [name for name in names if view.evidence.discover(name, ready=True)]  # from what has run by now
-    if learnt:
-        names = sight.names
+    view = sight.view
     made_by = (view.graph.producer(path) for path in view.store.made())
     question = Question(sight.demand.targets, invocation.asked)
     flat = flatten(view.evidence, names, looked.decisive, question, None in made_by)

@@ -144,6 +144,9 @@ class _Fixed(Generic[E]):
         return self._entries
 
 
+_NO_NAMES = _Fixed[str](())
+
+
 def _paths(
     declared: Declaration, field: str, entries: tuple[P, ...], root: str, settle: Settle[P]
 ) -> _Column[P] | _Fixed[P]:
@@ -153,6 +156,8 @@ def _paths(
 
 
 def _names(declared: Declaration, field: str, entries: tuple[str, ...]) -> _Column[str] | _Fixed[str]:
+    if not entries:
+        return _NO_NAMES
     if all(map(str.strip, entries)) and not any(map(templates.has_template, entries)):
         return _Fixed(entries)
     return _Column(declared, field, entries, "", _name, render_names)
