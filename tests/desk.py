@@ -125,7 +125,7 @@ class Desk:
         play(self, task)
         made = [path for output in task.outputs for path in self._made(output.path, output.kind)]
         evidence.changed(made)
-        trace, _ = tracing.settle(evidence, task.name, before, made, (), self.clock.now())
+        trace, _ = tracing.settle(evidence, task.name, before, made, (), self.clock.now(), self.clock.now())
         evidence.remember(trace)
         attempt = Attempt(task.name, "succeeded", "run", self.clock.now())
         record = TaskRecord("run", task.name, "succeeded", 1, self.clock.now(), 0.0)

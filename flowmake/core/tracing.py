@@ -28,6 +28,7 @@ def settle(
     made: Sequence[str],
     discovered: Sequence[str],
     started: float,
+    ended: float,
     vouched: Mapping[str, str] = NOTHING,
     run: str = "",
 ) -> tuple[Trace, list[str]]:
@@ -52,15 +53,14 @@ def settle(
         edited += late
     if edited:
         inputs = {**inputs, **dict.fromkeys(edited, EDITED)}
-    now = evidence.now()
     trace = Trace(
         task=name,
         recipe=before.recipe.text,
         env=before.recipe.env,
         inputs=inputs,
         outputs=dict(zip(made, evidence.files.digests(made), strict=True)),
-        finished=now,
-        seconds=now - started,
+        finished=evidence.now(),
+        seconds=ended - started,
         run=run,
         discovered=tuple(discovered),
         identity=fingerprint.identity(before.recipe, inputs),

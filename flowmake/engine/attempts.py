@@ -180,10 +180,9 @@ class Attempts:
         """Verify, record and announce the end of an attempt, or announce its repetition."""
         if problem := self._session.logs.end(running.log, spare=ended.exit_code == 0 and not running.fence.name):
             self.books.notice(problem, running.task.name)
-        running.timed_out |= ended.timed_out
+        message = self.failure(running, ended)
         if running.fence.name:
             self._settle_start(running, ended)
-        message = running.launch_error or ended.error or self._failure(running, ended)
         trace: Trace | None = None
         if not message:
             trace, message = self._accept(running, ended)
@@ -200,6 +199,13 @@ class Attempts:
         if not running.begun and ended.seconds:
             running.begun = True
             self.books.started(running, 0)
+
+    def failure(self, running: Running, ended: Ended) -> str:
+        """Why it failed, as far as that can be told without reading anything; nothing if all seems well."""
+        if running.failure is None:
+            running.timed_out |= ended.timed_out
+            running.failure = running.launch_error or ended.error or self._failure(running, ended)
+        return running.failure
 
     def _failure(self, running: Running, ended: Ended) -> str:
         if running.timed_out:
@@ -234,6 +240,7 @@ class Attempts:
                 outputs.made(),
                 discovered,
                 running.started,
+                running.ended,
                 vouched,
                 self._session.run,
             )

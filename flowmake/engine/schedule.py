@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 
 from flowmake.core.graph import Graph
 from flowmake.engine.limits import Claim
@@ -31,6 +33,7 @@ class Schedule:
         self._dependents: dict[str, list[str]] = {}
         self._upstreams: dict[str, Sequence[str]] = {}
         self._critical: dict[str, float] = {}
+        self._behind: dict[str, float] = {}
         self._ready: dict[Claim, list[tuple[float, float, int, str]]] = {}
         self._arrivals = 0
 
@@ -96,20 +99,31 @@ class Schedule:
         entry = (-float(priority), -self.critical(name), self._arrivals, name)
         heapq.heappush(self._ready.setdefault(claim, []), entry)
 
-    def take(self, fits: Callable[[Claim], bool]) -> tuple[str, Claim] | None:
+    def best(self, fits: Callable[[Claim], bool]) -> tuple[str, Claim] | None:
         """The best ready task whose claim fits now."""
-        best: tuple[tuple[float, float, int, str], Claim] | None = None
+        best: Claim | None = None
         for claim, heap in self._ready.items():
-            if (best is None or heap[0] < best[0]) and fits(claim):
-                best = heap[0], claim
-        if best is None:
-            return None
-        (_, _, _, name), claim = best
+            if (best is None or heap[0] < self._ready[best][0]) and fits(claim):
+                best = claim
+        return None if best is None else (self._ready[best][0][3], best)
+
+    def take(self, claim: Claim) -> None:
+        """Take away the best of the ready tasks with this claim."""
         heap = self._ready[claim]
         heapq.heappop(heap)
         if not heap:
             del self._ready[claim]
-        return name, claim
+
+    @cached_property
+    def _highest(self) -> int:
+        return max(declaration.priority for declaration in self._graph.flow.declarations.values())
+
+    def is_ahead(self, name: str, others: Iterable[str]) -> bool:
+        """Is this ready task at least as good as whatever may fall due when these are settled, as far as is known?"""
+        if self._graph.tasks[name].declared.priority < self._highest:
+            return False
+        critical = self.critical(name)
+        return all(self._behind.get(other, math.inf) <= critical for other in others)
 
     def critical(self, name: str) -> float:
         """Seconds of work from the start of this task to the end of everything that waits for it, at the least."""
@@ -117,6 +131,7 @@ class Schedule:
         if known is not None:
             return known
         behind = max([self._critical.get(other, 0.0) for other in self._dependents[name]], default=0.0)
+        self._behind[name] = behind
         self._critical[name] = result = self._estimate(name) + behind
         return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct, structs
@@ -74,6 +74,7 @@ class Scheduler:
         self._failed: dict[str, State] = {}
         self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts, signals)
         self._timers = Timers(session.clock)
+        self._ends: deque[_End] = deque()
         self._arrivals = Arrivals(session.root, session.clock)
         self._latencies = {name: executor.traits.latency for name, executor in session.executors.items()}
         self._starts_more = False
@@ -102,10 +103,11 @@ class Scheduler:
         if self._policy.deadline is not None:
             self._timers.after(self._policy.deadline, self._pass_deadline)
         while True:
-            ends = self._poll()
+            self._poll()
             self._heed_signals()
             self._timers.fire()
-            self._collect(ends)
+            self._fill()
+            self._collect()
             self._on_tick(clock.monotonic())
             self._consider_due()
             if self._is_signalled():
@@ -132,26 +134,39 @@ class Scheduler:
                 tick = interval
         self._session.clock.wait(fds, self._timers.until_next(tick))
 
-    def _poll(self) -> list[_End]:
-        """What has ended since the last turn; the room that it took is free again."""
-        ends: list[_End] = []
+    def _poll(self) -> None:
+        """Learn what has ended since the last turn; the room that it took is free again."""
         for name, executor in self._session.executors.items():
             for ended in self._arrivals.sift(executor.poll(), self._latencies[name]):
                 running, claim = self._running.pop(ended.task)
                 running.ended = self._now()
                 self._give_back(claim)
-                ends.append((running, claim, ended))
+                self._ends.append((running, claim, ended))
             for task in executor.begun():
                 if task in self._running:  # its end may have been told just now
                     self._attempts.begin(self._running[task][0])
             for text in executor.notices():
                 said = f"executor `{name}`: {text}"
                 self._session.emit(Notice(time=self._now(), run=self._session.run, text=said, level="warning"))
-        return ends
 
-    def _collect(self, ends: Sequence[_End]) -> None:
-        for running, claim, ended in ends:
-            self._finish(running, claim, ended)
+    def _fill(self) -> None:
+        """Start, in the room that ends have left, what would be next whatever they lead to: the rest can wait.
+
+        Not after a failure; nor with one job at a time, where people expect one thing after the other.
+        """
+        if not self._ends or self._limits.jobs == 1 or self._is_signalled():
+            return
+        if not any(self._attempts.failure(running, ended) for running, _, ended in self._ends):
+            self._start_ready()
+
+    def _collect(self) -> None:
+        """Deal with ends and what they lead to, one after the other; whatever ends meanwhile makes room at once."""
+        while self._ends:
+            self._finish(*self._ends.popleft())
+            self._consider_due()
+            if self._running and self._limits.jobs > 1:
+                self._poll()
+                self._fill()
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
 
@@ -205,10 +220,11 @@ class Scheduler:
             if len(batch) == BATCH:
                 self._starts_more = True
                 break
-            taken = self._schedule.take(self._limits.fits)
-            if taken is None:
+            best = self._schedule.best(self._limits.fits)
+            if best is None or (self._ends and not self._is_ahead_of_ends(*best)):
                 break
-            name, claim = taken
+            name, claim = best
+            self._schedule.take(claim)
             if not self._is_confirmed(name):
                 continue
             if not self._slots.acquire(claim.slots):
@@ -226,6 +242,12 @@ class Scheduler:
         self._session.store.flush()
         for running, claim in batch:
             self._launch(running, claim)
+
+    def _is_ahead_of_ends(self, name: str, claim: Claim) -> bool:
+        """Would this task be the next one, too, if the ends were dealt with first, and needs nobody's attention?"""
+        if claim.console or self._graph.tasks[name].confirm or self._graph.fanouts:
+            return False
+        return self._schedule.is_ahead(name, (running.task.name for running, _, _ in self._ends))
 
     def _launch(self, running: Running, claim: Claim) -> None:
         name = running.task.name

@@ -78,6 +78,8 @@ class Running(Struct):
     timed_out: bool = False
     stopped: bool = False
     launch_error: str = ""
+    failure: str | None = None
+    """Why it failed, as far as its end and a look at its outputs tell; None while nobody has looked."""
     foreign: tuple[str, ...] = ()
     begun: bool = True
     """Has the command begun? Only what queues elsewhere has not when it is launched."""

@@ -336,7 +336,8 @@ def test_discovered_inputs_are_compared_and_waited_for() -> None:
     evidence = desk.look()
     before = evidence.facts("t")
     desk.files.write("a.o", "1")
-    trace, edited = tracing.settle(evidence, "t", before, ["a.o"], ["gen.h", "own.h"], desk.clock.now() + 1)
+    started = desk.clock.now() + 1
+    trace, edited = tracing.settle(evidence, "t", before, ["a.o"], ["gen.h", "own.h"], started, started + 1)
     assert edited == []
     assert trace.discovered == ("gen.h", "own.h")
     desk.store.accept(trace)
@@ -363,7 +364,7 @@ def test_a_discovered_input_that_may_have_been_otherwise_when_it_was_read_is_rec
     desk.files.write("a.o", "1")
     evidence = desk.look()
     read = ["gen.h", "all/in.h", "late.h", "own.h", "gone.h"]
-    trace, edited = tracing.settle(evidence, "t", evidence.facts("t"), ["a.o"], read, started)
+    trace, edited = tracing.settle(evidence, "t", evidence.facts("t"), ["a.o"], read, started, started)
     assert edited == ["late.h", "gone.h"]
     assert [path for path, digest in trace.inputs.items() if digest == tracing.EDITED] == edited
 
@@ -375,7 +376,7 @@ def settle(desk: Desk, evidence: Evidence) -> list[str]:
     before = evidence.facts("t")
     desk.files.write("src", "edited meanwhile")
     desk.files.write("out", "x")
-    trace, edited = tracing.settle(evidence, "t", before, ["out"], (), 0.0)
+    trace, edited = tracing.settle(evidence, "t", before, ["out"], (), 0.0, 1.0)
     desk.store.accept(trace)
     return edited
 
@@ -391,11 +392,9 @@ def test_an_input_that_changed_meanwhile_is_recorded_as_nothing_that_can_be() ->
 def test_discovered_inputs_that_are_not_reported_any_more_are_forgotten() -> None:
     desk = task("inputs = ['a.c']\noutputs = ['a.o']", **{"a.c": "1", "old.h": "1", "new.h": "1"})
     for discovered in (["old.h"], ["new.h"]):
-        evidence = desk.look()
+        evidence, now = desk.look(), desk.clock.now() + 1
         desk.files.write("a.o", "1")
-        desk.store.accept(
-            tracing.settle(evidence, "t", evidence.facts("t"), ["a.o"], discovered, desk.clock.now() + 1)[0]
-        )
+        desk.store.accept(tracing.settle(evidence, "t", evidence.facts("t"), ["a.o"], discovered, now, now)[0])
     assert list(desk.store.traces()["t"].inputs) == ["a.c", "new.h"]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from flowmake.core.events import TaskJudged, TasksFound
+from flowmake.core.events import TaskFinished, TaskJudged, TasksFound, TaskStarted
 from flowmake.core.evidence import MANY
 from flowmake.core.ports import Ended, Work
 from flowmake.engine.states import State
@@ -33,6 +33,12 @@ run = "make c"
 def tasks(count: int, more: str = "") -> str:
     """A Flowfile with so many tasks that have nothing to do with each other."""
     return "".join(f'[tasks.t{number}]\nrun = "nothing"\n{more}\n' for number in range(count))
+
+
+def story(stage: Stage) -> list[str]:
+    """`+name` where a task was started, `-name` where its end was told, in order."""
+    signs = {TaskStarted: "+", TaskFinished: "-"}
+    return [signs[type(e)] + e.task for e in stage.events if isinstance(e, TaskStarted | TaskFinished)]
 
 
 # -- order and limits ----------------------------------------------------------------------------------------------
@@ -69,6 +75,51 @@ def test_priority_goes_before_the_longest_way(stage: Stage) -> None:
     stage.flowfile(CHAIN + '[tasks.low]\nrun = "x"\npriority = -1\n[tasks.high]\nrun = "x"\npriority = 5\n')
     stage.run("low", "c", "high", jobs=1)
     assert stage.started() == ["high", "a", "b", "c", "low"]
+
+
+def test_the_next_is_started_before_an_end_is_dealt_with(stage: Stage) -> None:
+    stage.flowfile(tasks(3))
+    stage.seconds |= {"t0": 1, "t1": 2, "t2": 3}
+    stage.run(jobs=2)
+    assert story(stage) == ["+t0", "+t1", "+t2", "-t0", "-t1", "-t2"]
+
+
+def test_with_one_job_there_is_one_thing_after_the_other(stage: Stage) -> None:
+    stage.flowfile(tasks(3))
+    stage.run(jobs=1)
+    assert story(stage) == ["+t0", "-t0", "+t1", "-t1", "+t2", "-t2"]
+
+
+@pytest.mark.parametrize("run", ["exit 1", "it makes nothing"])
+def test_after_a_failure_nothing_more_is_started(stage: Stage, run: str) -> None:
+    stage.flowfile(f'[tasks.bad]\noutputs = ["bad"]\nrun = "{run}"\n' + tasks(4))
+    stage.seconds |= {"t0": 2}
+    stage.run(jobs=2)
+    assert story(stage)[:3] == ["+bad", "+t0", "-bad"]
+    assert stage.started() == ["bad", "t0"]
+
+
+def test_what_an_end_leads_to_is_started_first_where_it_is_more_urgent(stage: Stage) -> None:
+    stage.flowfile(CHAIN + tasks(5))
+    stage.seconds |= {"t0": 1.5}
+    stage.run(jobs=2)
+    assert story(stage)[:6] == ["+a", "+t0", "-a", "+b", "+t1", "-t0"]
+
+
+def test_what_an_end_leads_to_is_started_first_where_it_has_priority(stage: Stage) -> None:
+    urgent = '[tasks.urgent]\ninputs = ["t"]\nrun = "x"\npriority = 1\n'
+    stage.flowfile('[tasks.t]\noutputs = ["t"]\nrun = "make t"\n' + tasks(3) + urgent)
+    stage.seconds |= {"t0": 2}
+    stage.run(jobs=2)
+    assert story(stage)[:4] == ["+t", "+t0", "-t", "+urgent"]
+
+
+@pytest.mark.parametrize("more", ['confirm = "sure?"', "console = true"])
+def test_who_needs_attention_starts_when_ends_have_been_told(stage: Stage, more: str) -> None:
+    stage.flowfile(tasks(2) + f'[tasks.x]\nrun = "x"\n{more}\n')
+    stage.seconds |= {"t1": 2}
+    stage.run("t0", "t1", "x", jobs=2)
+    assert story(stage)[:4] == ["+t0", "+t1", "-t0", "+x"]
 
 
 @pytest.mark.parametrize(
