@@ -287,7 +287,8 @@ class Run:
     # -- telling -----------------------------------------------------------------------------------------------
 
     def _emit(self, event: Event) -> None:
-        event = self._secrets.masked(event)
+        if self._secrets.are_known:
+            event = self._secrets.masked(event)
         for observer in self._observers:
             observer.on_event(event)
 

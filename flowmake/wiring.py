@@ -263,7 +263,7 @@ def scrub_logs(state: StateDir, run: str, secrets: Secrets) -> Iterator[str]:
     from flowmake.world.logs import scrub, uncleaned
 
     folder = state.logs(run)
-    for name in os.listdir(folder) if secrets and os.path.isdir(folder) else ():
+    for name in os.listdir(folder) if secrets.are_known and os.path.isdir(folder) else ():
         path = os.path.join(folder, name)
         try:
             scrub(path, secrets.as_bytes())

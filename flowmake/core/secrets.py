@@ -27,16 +27,16 @@ class Secrets:
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+        self.are_known = False
+        """Whether there is anything to mask."""
         self.learn(values)
-
-    def __bool__(self) -> bool:
-        return bool(self._values)
 
     def learn(self, values: Iterable[str]) -> None:
         """Mask these, too, from now on; each line of a value that has several counts on its own."""
         found = {part for value in values if value for part in _parts(value)}
         if not found <= self._values:
             self._values |= found
+            self.are_known = True
             spelt = sorted({text for value in self._values for text in _spellings(value)}, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, spelt)))
 

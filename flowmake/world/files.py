@@ -225,7 +225,8 @@ class DiskFiles:
         if digest is not None:
             return digest
         if stat.S_ISREG(status.st_mode):
-            _wait_out_tick(status)
+            if status.st_size >= SMALL:
+                _wait_out_tick(status)
             return self._remember(path, hash_seen(at, status) or hash_entry(at))
         return self._tree(path) if stat.S_ISDIR(status.st_mode) else hash_special(status)
 
@@ -282,7 +283,8 @@ class _Unread:
         self._digests: dict[str, str] = {}
 
     def add(self, at: str, path: str, status: os.stat_result) -> None:
-        _wait_out_tick(status)
+        if status.st_size >= SMALL:
+            _wait_out_tick(status)
         self._files[at] = status
         self._names[at] = path
         if len(self._files) >= AT_ONCE:
@@ -308,5 +310,5 @@ class _Unread:
 
 def _wait_out_tick(status: os.stat_result) -> None:
     """Rather than hash a big file twice."""
-    if status.st_size >= SMALL and (left := tick_left(status, time_ns())):
+    if left := tick_left(status, time_ns()):
         sleep(left)

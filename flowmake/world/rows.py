@@ -219,7 +219,7 @@ class Lazy(MutableMapping[str, Item], Generic[Item]):
         self,
         rows: dict[str, Values],
         make: Callable[[str, Values], Item],
-        find: Callable[[str], Values | None] = lambda task: None,
+        find: Callable[[str], Values | None] | None = None,
     ) -> None:
         self._rows = rows
         self._make = make
@@ -237,7 +237,7 @@ class Lazy(MutableMapping[str, Item], Generic[Item]):
         item = self._fresh.get(task)
         if item is not None:
             return item
-        row = self._rows.get(task) or self._find(task)
+        row = self._rows.get(task) or (self._find(task) if self._find else None)
         return default if row is None else self._make(task, row)
 
     def peek(self, task: str, told: Callable[[Item], Part], read: Callable[[str, Values], Part]) -> Part | None:
@@ -245,7 +245,7 @@ class Lazy(MutableMapping[str, Item], Generic[Item]):
         item = self._fresh.get(task)
         if item is not None:
             return told(item)
-        row = self._rows.get(task) or self._find(task)
+        row = self._rows.get(task) or (self._find(task) if self._find else None)
         return None if row is None else read(task, row)
 
     def __setitem__(self, task: str, item: Item) -> None:

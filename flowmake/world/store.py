@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from time import time
-from typing import Any, TypeVar
+from typing import Any
 
 from flowmake.core.errors import StateError
 from flowmake.core.model import Attempt, History, RunRecord, TaskRecord, Trace
@@ -23,7 +23,6 @@ from flowmake.world.rows import Lazy, Values
 from flowmake.world.statcache import StatCache
 from flowmake.world.writer import Statement, Writer, fetched, next_key
 
-Item = TypeVar("Item")
 Found = tuple[list[Values], Pending]
 
 _AT_ONCE = 500
@@ -126,24 +125,27 @@ class SqliteStore:
 
     def begin_task(self, attempt: Attempt) -> None:
         self._record(pending.begin_entry(attempt))
-        self._show(self._attempts, attempt.task, attempt)
+        if self._attempts is not None:
+            self._attempts[attempt.task] = attempt
 
     def end_task(self, attempt: Attempt, record: TaskRecord, trace: Trace | None) -> None:
         self._record(pending.end_entry(attempt, record, trace))
-        self._show(self._attempts, attempt.task, attempt)
-        if trace is not None:
-            self._show(self._traces, trace.task, trace)
+        if self._attempts is not None:
+            self._attempts[attempt.task] = attempt
+        if self._traces is not None and trace is not None:
+            self._traces[trace.task] = trace
 
     def accept(self, trace: Trace) -> None:
         """As in the port; how the latest attempt ended no longer counts."""
         self._record(pending.accept_entry(trace))
-        self._show(self._traces, trace.task, trace)
-        self._show(self._attempts, trace.task, None)
+        if self._traces is not None:
+            self._traces[trace.task] = trace
+        _hide(self._attempts, trace.task)
 
     def forget_task(self, task: str) -> None:
         self._record(pending.forget_entry(task))
-        self._show(self._traces, task, None)
-        self._show(self._attempts, task, None)
+        _hide(self._traces, task)
+        _hide(self._attempts, task)
 
     def flush(self) -> None:
         """As in the port. What could not be written stays, for another try."""
@@ -244,15 +246,6 @@ class SqliteStore:
         self._pending.add(entry)
         self._unwritten.append(entry)
 
-    def _show(self, view: Lazy[Item] | None, task: str, item: Item | None) -> None:
-        """Let a live view, if anybody has one, tell of a change."""
-        if view is None:
-            return
-        if item is not None:
-            view[task] = item
-        elif task in view:
-            del view[task]
-
     def _fold(self) -> None:
         """Bring what is pending into the database, after which its journal is over."""
         if not self._pending:
@@ -328,6 +321,12 @@ class SqliteStore:
         if self._writer is None:
             raise StateError(f"the state file `{self.path}` is open for reading only")
         return self._writer
+
+
+def _hide(view: Lazy[Any] | None, task: str) -> None:
+    """Let a live view, if anybody has one, not tell of a task any more."""
+    if view is not None and task in view:
+        del view[task]
 
 
 def _doubted(known: dict[str, Values]) -> dict[str, Values]:
