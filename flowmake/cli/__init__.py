@@ -29,11 +29,13 @@ def main(argv: Sequence[str] | None = None, found: Found | None = None) -> int:
         return _ended(code)
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "_FLOWMAKE_COMPLETE" not in os.environ:
+        if (code := _run(arguments)) is not None:
+            return _ended(code)
         from flowmake.cli import frontpage
 
         if (text := frontpage.answer(arguments)) is not None:
             return _printed(text)
-        if (code := _listed(arguments)) is not None or (code := _run(arguments)) is not None:
+        if (code := _listed(arguments)) is not None:
             return _ended(code)
     return _ended(_invoked(arguments))
 
@@ -66,9 +68,11 @@ def _listed(arguments: list[str]) -> int | None:
 
 def _run(arguments: list[str]) -> int | None:
     """The exit code of a run that needs no parser to be understood; None where the command line is another one."""
+    if arguments[:1] != ["run"]:
+        return None
     from flowmake.cli import glance
 
-    found = glance.read(arguments)
+    found = glance.read(arguments[1:])
     if found is None:
         return None
     _search_seldom()

@@ -31,12 +31,10 @@ _MOST_DIGITS = 6
 
 
 def read(argv: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Any]] | None:
-    """Targets and options of a run, as click would find them; None where that is not obvious."""
-    if argv[:1] != ["run"]:
-        return None
+    """Targets and options of a run with these arguments, as click finds them; None where that is not obvious."""
     given: dict[str, Any] = {**dict.fromkeys(FLAGS, False), "jobs": None, "lock": ""}
     targets: list[str] = []
-    rest = iter(argv[1:])
+    rest = iter(argv)
     for word in rest:
         if word in _NAMES:
             given[_NAMES[word]] = True

@@ -40,7 +40,7 @@ ALWAYS = {name: getattr(kind(), name) for kind in (RunOptions, Wishes) for name 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=6))
 def test_what_is_read_is_what_click_reads(words: list[str]) -> None:
-    found = glance.read(["run", *words])
+    found = glance.read(words)
     if found is None:
         return
     targets, options = found
@@ -52,14 +52,14 @@ def test_what_is_read_is_what_click_reads(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "targets", "options"),
     [
-        (["run"], (), {}),
-        (["run", "-q", "-j", "2"], (), {"quiet": True, "jobs": 2}),
+        ([], (), {}),
+        (["-q", "-j", "2"], (), {"quiet": True, "jobs": 2}),
         (
-            ["run", "a", "--jobs", "12", "-k", "b@c", "-B"],
+            ["a", "--jobs", "12", "-k", "b@c", "-B"],
             ("a", "b@c"),
             {"jobs": 12, "keep_going": True, "force": True},
         ),
-        (["run", "-j", "2", "-j", "3"], (), {"jobs": 3}),
+        (["-j", "2", "-j", "3"], (), {"jobs": 3}),
     ],
 )
 def test_plain_command_lines_are_read(argv: list[str], targets: tuple[str, ...], options: dict[str, object]) -> None:
@@ -72,19 +72,17 @@ def test_plain_command_lines_are_read(argv: list[str], targets: tuple[str, ...],
 @pytest.mark.parametrize(
     "argv",
     [
-        [],
-        ["status"],
-        ["-C", "x", "run"],
-        ["run", "--help"],
-        ["run", "-j"],
-        ["run", "-j", "0"],
-        ["run", "-j", "٣"],
-        ["run", "--quie"],
-        ["run", "-kq"],
-        ["run", "--", "a"],
-        ["run", "--deadline", "1h"],
-        ["run", "-k", "--fail-fast"],
-        ["run", ""],
+        ["-C", "x"],
+        ["--help"],
+        ["-j"],
+        ["-j", "0"],
+        ["-j", "٣"],
+        ["--quie"],
+        ["-kq"],
+        ["--", "a"],
+        ["--deadline", "1h"],
+        ["-k", "--fail-fast"],
+        [""],
     ],
 )
 def test_all_others_are_left_to_click(argv: list[str]) -> None:
