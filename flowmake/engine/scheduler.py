@@ -106,14 +106,15 @@ class Scheduler:
             self._poll()
             self._heed_signals()
             self._timers.fire()
-            self._fill()
+            if self._ends and not self._is_signalled():
+                self._start_ready()
             self._collect()
             self._on_tick(clock.monotonic())
             self._consider_due()
             if self._is_signalled():
                 continue
             self._start_ready()
-            if not self._running and not self._retrying and not self._schedule.due:
+            if not (self._running or self._ends or self._retrying or self._schedule.due):
                 break
             session.store.flush()
             self._wait()
@@ -123,7 +124,7 @@ class Scheduler:
         return self._outcome()
 
     def _wait(self) -> None:
-        if self._schedule.due or self._starts_more:
+        if self._schedule.due or self._starts_more or self._ends:
             return
         fds = [*self._slots.fds()]
         tick = min(self._policy.tick, self._arrivals.interval)
@@ -149,24 +150,14 @@ class Scheduler:
                 said = f"executor `{name}`: {text}"
                 self._session.emit(Notice(time=self._now(), run=self._session.run, text=said, level="warning"))
 
-    def _fill(self) -> None:
-        """Start, in the room that ends have left, what would be next whatever they lead to: the rest can wait.
-
-        Not after a failure; nor with one job at a time, where people expect one thing after the other.
-        """
-        if not self._ends or self._limits.jobs == 1 or self._is_signalled():
-            return
-        if not any(self._attempts.failure(running, ended) for running, _, ended in self._ends):
-            self._start_ready()
-
     def _collect(self) -> None:
-        """Deal with ends and what they lead to, one after the other; whatever ends meanwhile makes room at once."""
-        while self._ends:
+        """Deal with the ends known by now and what they lead to; whatever ends meanwhile makes room at once."""
+        for left in range(len(self._ends) - 1, -1, -1):
             self._finish(*self._ends.popleft())
             self._consider_due()
-            if self._running and self._limits.jobs > 1:
+            if left and not self._is_signalled():
                 self._poll()
-                self._fill()
+                self._start_ready()
 
     # -- waiting → ready ---------------------------------------------------------------------------------------
 
@@ -213,7 +204,12 @@ class Scheduler:
     # -- ready → running ---------------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
-        """Prepare all that fits, make their marks durable in one write, then start them."""
+        """Prepare all that fits, make their marks durable in one write, then start them.
+
+        While there are ends that nobody has dealt with, only what would be next whatever they lead to.
+        """
+        if self._ends and not self._may_start_first():
+            return
         batch: list[tuple[Running, Claim]] = []
         self._starts_more = False
         while not self._stopping and not self._limits.full:
@@ -242,6 +238,15 @@ class Scheduler:
         self._session.store.flush()
         for running, claim in batch:
             self._launch(running, claim)
+
+    def _may_start_first(self) -> bool:
+        """Not before a failure is dealt with; nor with one job at a time, where people expect one thing after another.
+
+        And not before too many ends: were flowmake killed now, all that would run again.
+        """
+        if self._limits.jobs == 1 or len(self._ends) >= self._limits.jobs:
+            return False
+        return not any(self._attempts.failure(running, ended) for running, _, ended in self._ends)
 
     def _is_ahead_of_ends(self, name: str, claim: Claim) -> bool:
         """Would this task be the next one, too, if the ends were dealt with first, and needs nobody's attention?"""

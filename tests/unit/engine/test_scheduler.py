@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -97,6 +98,16 @@ def test_after_a_failure_nothing_more_is_started(stage: Stage, run: str) -> None
     stage.run(jobs=2)
     assert story(stage)[:3] == ["+bad", "+t0", "-bad"]
     assert stage.started() == ["bad", "t0"]
+
+
+def test_neither_ticks_nor_records_fall_behind_however_quickly_tasks_end(stage: Stage) -> None:
+    stage.flowfile(tasks(20))
+    stage.seconds |= {f"t{number}": 0.0 for number in range(20)}
+    ended: list[int] = []
+    stage.on_tick = lambda now: ended.append(sum(isinstance(event, TaskFinished) for event in stage.events))
+    stage.run(jobs=2)
+    print(ended, story(stage))
+    assert max(after - before for before, after in pairwise([0, *ended])) <= 2
 
 
 def test_what_an_end_leads_to_is_started_first_where_it_is_more_urgent(stage: Stage) -> None:
