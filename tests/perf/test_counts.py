@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -132,6 +133,51 @@ def test_a_build_reads_and_writes_in_bulk(project: Project) -> None:
     assert found["SELECT"] <= 16
     assert found["BEGIN"] == found["COMMIT"] <= 8
     assert found["INSERT"] <= 4 * 50 + 2 * 50 + 16
+
+
+# -- functions -------------------------------------------------------------------------------------------------
+
+COUNT_CALLS = """
+import json, sys
+from flowmake.engine.scheduler import Scheduler
+calls = {"before": 0, "between": 0, "after": 0}
+now = ["before"]
+
+def count(frame, event, told):
+    if event == "call":
+        calls[now[0]] += 1
+
+run = Scheduler.run
+
+def counting(self):
+    now[0] = "between"
+    outcome = run(self)
+    now[0] = "after"
+    return outcome
+
+Scheduler.run = counting
+from flowmake.__main__ import main
+sys.setprofile(count)
+main()
+sys.setprofile(None)
+print(json.dumps([calls["before"], calls["after"]]), file=sys.__stdout__)
+"""
+
+
+def test_before_the_first_task_and_after_the_last_one_little_is_done_for_each(project: Project) -> None:
+    """There the machine has nothing else to do. Calls of functions for each task, in a build from nothing.
+
+    After the last one it depends on the clock how many files are hashed once more.
+    """
+    counts = []
+    for number in (50, 150):
+        project.flowfile("")
+        shutil.rmtree(project.root / ".flowmake", ignore_errors=True)
+        shutil.rmtree(project.root / "out", ignore_errors=True)
+        counts.append(json.loads(python(chain(project, number), COUNT_CALLS, "run", "-q", "-j", "1")[-1]))
+    before, after = ((many - few) / 100 for few, many in zip(*counts, strict=True))
+    assert before <= 105
+    assert after <= 100
 
 
 # -- one change ------------------------------------------------------------------------------------------------
