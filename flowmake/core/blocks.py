@@ -6,7 +6,7 @@ A section of blocks comes with one that tells where each begins, so that nothing
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Generic, TypeVar
 
@@ -37,9 +37,8 @@ class Blocks(Generic[Item]):
         return self._known[number]
 
 
-def packed(name: str, items: Iterable[bytes | memoryview]) -> Sections:
+def packed(name: str, blocks: Sequence[bytes | memoryview]) -> Sections:
     """The two sections that `Blocks` reads."""
-    blocks = list(items)
     begins = array("I", accumulate(map(len, blocks), initial=0))
     return {name: b"".join(blocks), f"{name} begins": begins.tobytes()}
 

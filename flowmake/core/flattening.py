@@ -36,19 +36,19 @@ def flatten(
             "declared": encoded({name: xxh3_128_digest(text) for name, text in written.items()}),
             "makers": encoded((makers.files, makers.directories, makers.globs)),
             **_tasks(evidence, numbers, written, has_leftovers),
-            **packed("down", (array("I", one).tobytes() for one in _downstream(graph, names, numbers))),
+            **packed("down", [array("I", one).tobytes() for one in _downstream(graph, names, numbers)]),
         }
     except (*UNWRITABLE, KeyError):  # a task beyond the question
         return None
-    owners = _owners(evidence, names)
-    paths = sorted(owners, key=path_bytes)
+    owners = {path_bytes(path): one for path, one in _owners(evidence, names).items()}
+    paths = sorted(owners)
     return {
         **sections,
         "names": joined(names),
         "groups": joined(name for name in names if graph.tasks[name].is_group),
         "decisive": joined(sorted({*decisive})),
-        **packed("path", map(path_bytes, paths)),
-        **packed("owner", (array("I", owners[path]).tobytes() for path in paths)),
+        **packed("path", paths),
+        **packed("owner", [array("I", owners[path]).tobytes() for path in paths]),
     }
 
 
@@ -67,10 +67,10 @@ def _tasks(
     """`written` are the declarations of the flow as bytes."""
     own = evidence.graph.flow.declarations
     declarations: dict[int, tuple[int, Declaration]] = {}
-    entries = (encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in numbers)
+    entries = [encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in numbers]
     # In this order, since the entries find the declarations.
     packed_entries = packed("entry", entries)
-    texts = (written[d.name] if own.get(d.name) is d else encoded(d) for _, d in declarations.values())
+    texts = [written[d.name] if own.get(d.name) is d else encoded(d) for _, d in declarations.values()]
     return {**packed_entries, **packed("declaration", texts)}
 
 

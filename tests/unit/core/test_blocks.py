@@ -12,7 +12,7 @@ from flowmake.core.blocks import Blocks, joined, numbers, packed, path_bytes, te
 
 @pytest.mark.parametrize("items", [[], [b""], [b"one", b"", b"three"], [b"\0", b"\xff" * 1000]])
 def test_blocks_are_those_that_were_packed(items: list[bytes]) -> None:
-    blocks = Blocks(packed("some", iter(items)), "some", bytes)
+    blocks = Blocks(packed("some", items), "some", bytes)
     assert len(blocks) == len(items)
     assert [blocks[number] for number in range(len(blocks))] == items
     assert list(map(bytes, blocks.blocks())) == items
@@ -32,7 +32,7 @@ def test_a_block_is_decoded_once_and_only_when_it_is_asked_for() -> None:
 
 def test_numbers_are_those_of_an_array() -> None:
     lists: list[tuple[int, ...]] = [(), (7,), (0, 1, 4_000_000_000)]
-    blocks = Blocks(packed("some", (array("I", one).tobytes() for one in lists)), "some", numbers)
+    blocks = Blocks(packed("some", [array("I", one).tobytes() for one in lists]), "some", numbers)
     assert [blocks[number] for number in range(3)] == lists
 
 
