@@ -194,9 +194,10 @@ def _compile(path: str, invocation: Invocation, sight: Sight, names: list[str], 
     from flowmake.world import sections
 
     view = sight.view
-    made_by = (view.graph.producer(path) for path in view.store.made())
+    undeclared = view.store.made().keys() - view.graph.outputs.files.keys()
+    has_leftovers = any(view.graph.producer(path) is None for path in undeclared)
     question = Question(sight.demand.targets, invocation.asked)
-    flat = flatten(view.evidence, names, looked.decisive, question, None in made_by)
+    flat = flatten(view.evidence, names, looked.decisive, question, has_leftovers)
     return "" if flat is None else sections.write(path + snapshot.GRAPH, flat, __version__)
 
 

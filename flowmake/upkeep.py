@@ -154,7 +154,8 @@ def _remove_empty_folders(folder: str, root: str) -> None:
 
 def find_orphans(view: View) -> list[str]:
     """Files as flowmake made them that no task makes any more; what was edited since is the user's."""
-    return sorted(path for path in view.store.made() if view.graph.is_leftover(path))
+    undeclared = view.store.made().keys() - view.graph.outputs.files.keys()
+    return sorted(filter(view.graph.is_leftover, undeclared))
 
 
 def remove_orphans(workspace: Workspace, view: View) -> list[str]:
