@@ -133,6 +133,25 @@ outputs = ["all"]
 run = "{SAY} cat {{{{ needs['part'].outputs }}}} > all"
 """
 
+SIDE_BY_SIDE = (
+    "".join(
+        f"""
+[tasks.{name}]
+inputs = ["in"]
+outputs = ["{name}"]
+run = "{SAY} cat in in > {name}"
+"""
+        for name in "abcde"
+    )
+    + f"""
+[tasks.all]
+inputs = ["a", "b", "c", "d", "e"]
+outputs = ["all"]
+run = "{SAY} cat a b c d e > all"
+"""
+)
+TWO = ("run", "-j2")
+
 LISTED = f"""
 [flow]
 include = [{{ exec = ["cat", "more.toml"], inputs = ["more.toml"] }}]
@@ -206,6 +225,7 @@ STORIES = {
     "retried": Story(RETRIED),
     "fanned out": Story(FANNED_OUT, THREE),
     "fanned out, again": Story(FANNED_OUT, THREE, longer),
+    "side by side": Story(SIDE_BY_SIDE, THREE, command=TWO, again=(TWO,), at_once=3),
     "listed": Story(LISTED, {**THREE, "header": "h\n", "more.toml": MORE}),
     "history": Story(BRIEF, THREE, four_runs),
     "clean": Story(CHAIN, THREE, lambda _: None, ("clean",), again=(("clean",), BUILD)),
