@@ -118,21 +118,15 @@ def find_program(name: str, env: Mapping[str, str], cwd: str) -> str:
     """The file to execute for `name`: as it is if it holds a `/`, else searched in the child's PATH from its folder."""
     if "/" in name:
         return name
-    path = os.fsdecode(env.get("PATH", os.defpath))
-    found = _searched(name, path, cwd)
-    if os.access(found, os.X_OK):
-        return found
-    _searched.cache_clear()  # as in a shell, what was found holds for as long as it can be executed there
-    return _searched(name, path, cwd)
-
-
-@lru_cache(maxsize=256)
-def _searched(name: str, path: str, cwd: str) -> str:
-    for folder in dict.fromkeys(path.split(os.pathsep)):
-        candidate = os.path.join(cwd, folder, name)
+    for candidate in _candidates(name, os.fsdecode(env.get("PATH", os.defpath)), cwd):
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
             return candidate
     raise CannotStart(f"command `{name}` not found in PATH")
+
+
+@lru_cache(maxsize=256)
+def _candidates(name: str, path: str, cwd: str) -> tuple[str, ...]:
+    return tuple(os.path.join(cwd, folder, name) for folder in dict.fromkeys(path.split(os.pathsep)))
 
 
 def _why_not_started(name: str, program: str, cwd: str, failure: OSError | ValueError) -> str:

@@ -173,6 +173,17 @@ def test_the_program_is_found_in_the_childs_path(bench: Bench) -> None:
     assert (bench.log("a"), bench.log("b")) == ("found\n", "sh\n")
 
 
+def test_a_program_that_was_made_meanwhile_is_found_where_it_comes_first(bench: Bench) -> None:
+    """As when one task builds the tool of the next, and another one of that name is installed."""
+    env = {"PATH": "built:installed:" + os.defpath}
+    for folder in ("installed", "built"):
+        (bench.folder / folder).mkdir()
+        (bench.folder / folder / "tool").write_text(f"#!/bin/sh\necho {folder}\n")
+        (bench.folder / folder / "tool").chmod(0o755)
+        assert bench.run(folder, "tool", env=env).exit_code == 0
+        assert bench.log(folder) == f"{folder}\n"
+
+
 # -- output ----------------------------------------------------------------------------------------------------
 
 
