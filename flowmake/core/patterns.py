@@ -144,16 +144,31 @@ def segment_matcher(segment: str) -> Callable[[str], bool]:
 
 
 def _split(source: str) -> tuple[str, ...]:
-    return tuple(segment for segment in source.split("/") if segment)
+    """The segments; of several `**` in a row, which mean no more than one, only one."""
+    segments = [segment for segment in source.split("/") if segment]
+    return tuple(here for before, here in zip(["", *segments], segments, strict=False) if not before == here == DEEP)
 
 
 def _regex(source: str) -> str:
+    """The regular expression of a whole pattern.
+
+    Each `**` but the last takes the shortest way to the segments after it and never reconsiders (an atomic group): each
+    of these is one folder, so that a longer way leads nowhere else, and matching cannot take exponential time. Captures
+    need the reconsidering.
+    """
     parts = ["/"] if source.startswith("/") else []
     segments = _split(source)
+    deep = segments.count(DEEP)
+    atomic = ANYTHING not in source and "\1" not in source
+    opened = False
     for index, segment in enumerate(segments):
         folder = index < len(segments) - 1 or source.endswith("/")
         if segment == DEEP:
-            parts.append(r"(?:(?!\.)[^/]+/)*" if folder else r"(?:(?!\.)[^/]+/)*(?!\.)[^/]+")
+            deep -= 1
+            parts.append(")" if opened else "")
+            opened = atomic and deep > 0
+            parts.append(r"(?>(?:(?!\.)[^/]+/)*?" if opened else r"(?:(?!\.)[^/]+/)*")
+            parts.append("" if folder else r"(?!\.)[^/]+")
         elif segment == ANYTHING and folder:
             parts.append("(?:.*/)?")
         else:

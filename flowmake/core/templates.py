@@ -123,14 +123,16 @@ def render_list(text: str, context: Mapping[str, Any], place: Place, *, after_da
     """
     if not has_template(text):
         return [text]
-    if _is_expression(text):
-        words = [word_text(item) for item in _items(evaluate(text, context, place))]
-    else:
-        words = [_render(text, context, place, "words")]
     try:
+        if _is_expression(text):
+            words = [word_text(item) for item in _items(evaluate(text, context, place))]
+        else:
+            words = [_render(text, context, place, "words")]
         return [settled_word(word, after_dashes=after_dashes) for word in words]
     except WouldBeOption as error:
         raise _option_error(error, place) from error
+    except NotOneText as error:
+        raise FlowfileError([Problem(f"the template cannot be rendered: {error}", (place,))]) from error
 
 
 def _option_error(error: WouldBeOption, place: Place) -> FlowfileError:

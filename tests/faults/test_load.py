@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -59,13 +58,11 @@ def test_a_hundred_thousand_tasks_ready_at_once(project: Any) -> None:
         'exec = ["cp", "in", "out/{{ n }}"]\n'
     )
     project.write("in", "x")
-    done = project.run("run", "-q", timeout=LIMIT)
-    assert (done.code, done.stderr) == (0, "")
+    assert peak_memory(project, "run", "-q") < 1 << 30
     assert len(os.listdir(project.root / "out")) == MANY
     assert project.run("run", timeout=LIMIT).stderr == f"nothing to do: all {MANY} tasks are fresh\n"
     (run,) = json.loads(project.run("history", "--json").stdout)["runs"]
     assert run["counts"] == {"succeeded": MANY}
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * UNIT < 3 << 30
 
 
 def test_a_task_with_a_hundred_thousand_inputs(project: Any) -> None:

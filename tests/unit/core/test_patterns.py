@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import pytest
@@ -175,6 +176,21 @@ def test_matching_agrees_with_trying_everything(pattern: str, path: str, end: st
 
 def test_many_stars_take_no_exponential_time() -> None:
     assert not compile_pattern("*a" * 25 + "b").matches("a" * 2_000)
+
+
+@pytest.mark.parametrize("pattern", ["**/" * 25 + "b", "**/*/" * 25 + "b", "**/a*/" * 25 + "**/.x/**/b"])
+def test_many_times_any_folders_take_no_exponential_time(pattern: str) -> None:
+    assert not compile_pattern(pattern).matches("a/" * 200 + "c")
+    assert not intersects(pattern, "a/" * 200 + "c")
+
+
+@pytest.mark.parametrize("pattern", ["**/**/a", "x/**/**/**", "**/**/"])
+def test_any_folders_twice_in_a_row_are_no_more_than_once(pattern: str) -> None:
+    paths = ["a", "a/", "x/a", "x/y/", "x/y/a", "x/y/z", ".x/a", "x/"]
+    once = re.sub(r"(\*\*/)+(?=\*\*)", "", pattern)
+    assert [compile_pattern(pattern).matches(path) for path in paths] == [
+        compile_pattern(once).matches(p) for p in paths
+    ]
 
 
 @pytest.mark.parametrize(

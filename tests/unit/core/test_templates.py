@@ -230,6 +230,13 @@ def test_errors(text: str, message: str, hint: str) -> None:
     assert found == (message.format(unclosed=unclosed, table=table), hint.replace("{all}", known))
 
 
+def test_a_table_is_no_word() -> None:
+    with pytest.raises(FlowfileError) as caught:
+        render_list("{{ params.db }}", CONTEXT, PLACE)
+    (found,) = caught.value.problems
+    assert found.message.startswith("the template cannot be rendered: a table stands where text is wanted")
+
+
 def test_a_hint_lists_only_so_many_names() -> None:
     _, hint = problem("{{ params.zzz }}", {"params": {f"p{number:02}": 0 for number in range(20)}})
     assert hint == "it has: " + ", ".join(f"`p{number:02}`" for number in range(12)) + ", …"
