@@ -233,7 +233,7 @@ def find(path: str, key: bytes, environ: Mapping[str, str], now: float) -> Found
         TypeError,
         EOFError,
         AttributeError,
-        IndexError,
+        LookupError,
         OverflowError,
         MemoryError,
         SystemError,
