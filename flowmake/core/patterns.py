@@ -149,7 +149,7 @@ def _split(source: str) -> tuple[str, ...]:
     return tuple(here for before, here in zip(["", *segments], segments, strict=False) if not before == here == DEEP)
 
 
-def _regex(source: str) -> str:
+def _regex(source: str, *, captures: bool = False) -> str:
     """The regular expression of a whole pattern.
 
     Each `**` but the last takes the shortest way to the segments after it and never reconsiders (an atomic group): each
@@ -159,7 +159,7 @@ def _regex(source: str) -> str:
     parts = ["/"] if source.startswith("/") else []
     segments = _split(source)
     deep = segments.count(DEEP)
-    atomic = ANYTHING not in source and "\1" not in source
+    atomic = not captures and ANYTHING not in source
     opened = False
     for index, segment in enumerate(segments):
         folder = index < len(segments) - 1 or source.endswith("/")
@@ -184,7 +184,7 @@ class CapturePattern:
     def __init__(self, source: str) -> None:
         self.glob = _CAPTURE.sub("*", source)
         self.names = tuple(dict.fromkeys(_CAPTURE.findall(source)))
-        regex = _regex(_CAPTURE.sub("\1\\g<1>\2", source))
+        regex = _regex(_CAPTURE.sub("\1\\g<1>\2", source), captures=True)
         for name in self.names:
             regex = regex.replace(f"\1{name}\2", f"(?P<{name}>[^/]+)", 1).replace(f"\1{name}\2", f"(?P={name})")
         self._fullmatch = re.compile(regex, re.DOTALL).fullmatch
