@@ -148,15 +148,15 @@ class DiskFiles:
 
     def doubtful(self, digests: Mapping[str, str]) -> list[str]:
         """As in the port: all but files in the very state that they were hashed in, if that is to be trusted."""
-        cache, found = self.cache, []
-        for path, digest in digests.items():
-            try:
-                if cache.trusts(path) and cache.get(path, os.stat(self._at(path))) == digest:
-                    continue
-            except OSError:  # who asks for it will be told
-                pass
-            found.append(path)
-        return found
+        return [path for path, digest in digests.items() if not self._is_still(path, digest)]
+
+    def _is_still(self, path: str, digest: str) -> bool:
+        if not self.cache.trusts(path):
+            return False
+        try:
+            return self.cache.get(path, os.stat(self._at(path))) == digest
+        except OSError:  # who asks for it will be told
+            return False
 
     def vouch(self, path: str, digest: str) -> None:
         """As in the port. The state that the file has now goes with it: whoever hashed it waited out the clock's tick,
