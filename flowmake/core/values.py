@@ -16,6 +16,8 @@ _PLAIN_NAME = expression(r"[\w.+:=@-]*")
 _MARK = "\0\1"
 """Stands before text from outside that begins with `-`, until it is clear where that came to stand."""
 _COMMAND_END = expression(r"[;|&\n(`]")
+_BLANKS = expression(r"[ \t]")
+_QUOTES = "\"'"
 _UNSAFE_IN_NAME = expression(r"[^\w.+:=@-]")
 
 
@@ -164,13 +166,21 @@ def settled_shell(text: str) -> str:
 
     After a `--` of the same command all is well, and so it is in the middle of a word.
     """
-    before, *rest = text.split(_MARK)
+    first, *rest = parts = text.split(_MARK)
+    command = _last_command(first)
     for part in rest:
-        command = _COMMAND_END.split(before)[-1]
-        if "--" not in command.split() and (not command or command.rstrip("\"'")[-1:] in ("", " ", "\t", "<", ">")):
+        if "--" not in _BLANKS.split(command) and command.rstrip(_QUOTES)[-1:] in ("", " ", "\t", "<", ">"):
             raise WouldBeOption(*part.split(None, 1)[:1])
-        before += part
-    return before
+        command = _last_command(command + part)
+    return "".join(parts)
+
+
+def _last_command(text: str) -> str:
+    """What of the last command in a text decides about what comes next, so that thousands of parts stay quick."""
+    *words, last = _BLANKS.split(_COMMAND_END.split(text)[-1])
+    if len(last) > len("--"):  # neither that nor ever going to be: what counts is where it ends
+        last = f"xx{last.rstrip(_QUOTES)[-1]}" if last.strip(_QUOTES) else last[:3]
+    return ("-- " if "--" in words else " ") + last
 
 
 def settled_word(text: str, *, after_dashes: bool) -> str:

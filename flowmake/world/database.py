@@ -85,6 +85,14 @@ def explained(path: str, error: sqlite3.Error, *, writing: bool = False) -> Stat
     return StateError(f"cannot use the state file `{path}`: {reason}")
 
 
+def out_of_memory(path: str) -> StateError:
+    """For what SQLite says of a machine that has too little, and of a file whose damage makes it ask for gigabytes."""
+    return StateError(
+        f"cannot use the state file `{path}`: there is not enough memory, or it is damaged",
+        "if there is enough, move the file away; what it holds counts as never run then",
+    )
+
+
 def _has_no_room(path: str) -> bool:
     """Whether the disk is full, or a quota is: SQLite tells so of some files, and of others that something failed."""
     probe = path + ".room"
@@ -196,7 +204,10 @@ class Reader:
         self._path = path
 
     def read(self, query: Callable[[sqlite3.Connection], Result], default: Result) -> Result:
-        """What `query` gives on a consistent state; `default` if there is no database. Raises `sqlite3.Error`."""
+        """What `query` gives on a consistent state; `default` if there is no database.
+
+        Raises `sqlite3.Error`, or `StateError` where memory does not suffice.
+        """
         for left in reversed(range(_TRIES)):
             before = _state(self._path)
             if before is None or before[0] == 0:
@@ -205,6 +216,8 @@ class Reader:
                 return self._try(query, before, last=left == 0)
             except _Changed:
                 continue
+            except MemoryError as error:
+                raise out_of_memory(self._path) from error
         raise AssertionError("the last try does not ask for another")
 
     def _try(self, query: Callable[[sqlite3.Connection], Result], before: tuple[int, int], last: bool) -> Result:

@@ -34,6 +34,10 @@ _COLUMNS: Mapping[str, Sequence[tuple[int, ...]]] = {
 """How many values the rows of each kind of entry have."""
 _NAME_AT: Mapping[int, int] = {8: 0, 10: 0, 11: 1, 1: 0}
 """Where the name of the task is in a row of so many values."""
+_IN_A_TRACE = 10
+"""Values in the row of a trace."""
+_OUTPUTS_AT = 4
+"""Where the outputs are in it."""
 
 
 def run_entry(run: RunRecord) -> Entry:
@@ -90,7 +94,7 @@ class Pending:
                 self.records.append(entry.rows[1])
                 for trace in entry.rows[2:]:
                     self.traces[trace[0]] = trace
-                    self._outputs.append(trace[4])
+                    self._outputs.append(trace[_OUTPUTS_AT])
             case "run":
                 self.runs[row[0]] = row
             case "accept":
@@ -145,7 +149,8 @@ def restored(entries: Iterable[Entry]) -> Pending:
 
 def _is_sound(entry: Entry) -> bool:
     named = all(isinstance(row[_NAME_AT[len(row)]], bytes) for row in entry.rows if len(row) in _NAME_AT)
-    return named and all(_is_value(value) for row in entry.rows for value in row)
+    listed = all(isinstance(row[_OUTPUTS_AT], bytes) for row in entry.rows if len(row) == _IN_A_TRACE)
+    return named and listed and all(_is_value(value) for row in entry.rows for value in row)
 
 
 def _is_value(value: object) -> bool:

@@ -66,6 +66,8 @@ class Writer:
             return work()
         except sqlite3.Error as error:
             raise database.explained(self._path, error, writing=True) from error
+        except MemoryError as error:
+            raise database.out_of_memory(self._path) from error
 
     def _set_aside(self, error: sqlite3.Error) -> None:
         self.close()

@@ -19,9 +19,7 @@ MOST_MEMORY = 4 << 30
 
 def main(name: str, seconds: float = 60.0) -> int:
     """0 if nothing was found."""
-    resource.setrlimit(
-        resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY)
-    )  # of which a few wrong bytes can ask for any amount
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     target = TARGETS[name]
     if find_spec("atheris") is not None:
         _search_guided(name, target, seconds)
@@ -30,7 +28,6 @@ def main(name: str, seconds: float = 60.0) -> int:
 
 def _search(name: str, target: Target, seconds: float) -> int:
     """Mutations of the corpus with a new seed each time."""
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     limit = time.monotonic() + seconds
     for seed in itertools.count(int(time.time())):
         for data in mutations(name, 100, seed):
@@ -48,7 +45,7 @@ def _search_guided(name: str, target: Target, seconds: float) -> None:
     """Guided by what of the code an input reaches. Does not come back: the fuzzer ends the process."""
     atheris = import_module("atheris")
     atheris.instrument_all()
-    arguments = [sys.argv[0], f"-max_total_time={seconds:.0f}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=2048"]
+    arguments = [sys.argv[0], f"-max_total_time={seconds:.0f}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=0"]
     folder = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"flowmake-fuzz-{name}")
     os.makedirs(folder, exist_ok=True)
     atheris.Setup([*arguments, f"-artifact_prefix={folder}/crash-", folder, str(CORPUS / name)], target)

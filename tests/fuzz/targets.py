@@ -98,7 +98,12 @@ CONTEXT = {
 
 
 def template(data: bytes) -> None:
-    """Rendered in every way, or one problem in words."""
+    """Rendered in every way, or one problem in words.
+
+    Not what joins the letters of a text by a text, and those of the result again: that may grow to any length.
+    """
+    if data.count(b"join") > 1:
+        return
     text, place = text_of(data), Place("Flowfile", ("tasks", "t", "run"))
     templates.check(text, place)
     templates.names(text)
@@ -161,7 +166,7 @@ def state(data: bytes) -> None:
 
     The bytes are edits of a good one (four of place, one of length, then what goes there), or a whole file after `F`.
     """
-    content = data[1:] if data[:1] == b"F" else _edited(good_state(), data[1:])
+    content = data[1:] if data[:1] == b"F" else edited(good_state(), data[1:])
     with _folder() as folder:
         for read_only in (True, False):
             path = os.path.join(folder, f"{read_only}.db")
@@ -212,7 +217,7 @@ def journal(data: bytes) -> None:
     The bytes are as for `state`; after `C`, edits whose checksums are set right.
     """
     database, good = good_journal()
-    content = data[1:] if data[:1] == b"F" else _edited(good, data[1:])
+    content = data[1:] if data[:1] == b"F" else edited(good, data[1:])
     if data[:1] == b"C":
         content = _with_checksums(content)
     with _folder() as folder:
@@ -238,7 +243,8 @@ def _with_checksums(data: bytes) -> bytes:
     return bytes(found)
 
 
-def _edited(good: bytes, edits: bytes) -> bytes:
+def edited(good: bytes, edits: bytes) -> bytes:
+    """With each edit done: four bytes tell where, one how much, then come the bytes themselves."""
     content = bytearray(good)
     while len(edits) > 5:
         place, length = int.from_bytes(edits[:4], "big") % len(content), edits[4]

@@ -28,6 +28,7 @@ from flowmake.core.templates import (
     render_shell,
     skeleton,
 )
+from flowmake.core.values import outside
 
 PLACE = Place("Flowfile", ("tasks", "clean", "run"))
 CONTEXT: dict[str, Any] = {
@@ -418,6 +419,45 @@ SIMPLE = st.lists(
     ),
     max_size=6,
 ).map("".join)
+
+
+def test_thousands_of_values_after_two_dashes_take_no_longer_each_than_one() -> None:
+    """Looking at all that is before each of them took minutes."""
+    values = [outside(f"-{number}") for number in range(20_000)]
+    text = render_shell("rm -- {{ values }}", {"values": values}, PLACE)
+    assert text.split() == ["rm", "--", *(f"-{number}" for number in range(20_000))]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_option"),
+    [
+        ("rm {{ v }}", True),
+        ("rm -- {{ v }}", False),
+        ("rm --\t{{ v }} {{ v }}", False),
+        ("rm -- a; ls {{ v }}", True),
+        ("rm -- $(ls {{ v }})", True),
+        ("rm -- a{{ v }} && ls {{ v }}", True),
+        ("rm --\r {{ v }}", True),
+        ("rm --\u00a0{{ v }} {{ v }}", True),
+        ("rm --a{{ v }} {{ v }}", True),
+        ("rm -{{ v }} {{ v }}", True),
+        ("rm '--' {{ v }}", True),
+        ("x={{ v }}", False),
+        ("x=''{{ v }}", False),
+        ("echo a'' ''{{ v }}", True),
+        ("echo  {{ v }}", True),
+        ("cat <{{ v }}", True),
+        ("{{ v }}", True),
+        ("a{{ v }}{{ v }}b{{ v }}", False),
+    ],
+)
+def test_where_a_value_from_outside_would_be_an_option(text: str, is_option: bool) -> None:
+    context = {"v": outside("-rf")}
+    if is_option:
+        with pytest.raises(FlowfileError, match="option"):
+            render_shell(text, context, PLACE)
+    else:
+        assert render_shell(text, context, PLACE) == text.replace("{{ v }}", "-rf")
 
 
 @settings(max_examples=400)

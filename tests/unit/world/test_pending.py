@@ -51,6 +51,7 @@ def test_runs_are_laid_over_those_that_are_known() -> None:
         Entry("accept", (("t", *range(9)),)),
         Entry("end", ((b"t", *range(7)), range(11))),
         Entry("end", ((b"t", *range(7)), (0, b"t", *range(9)), ("t", *range(9)))),
+        Entry("accept", ((b"t", b"", b"", b"", 1, 1.0, 1.0, "r", b"", ""),)),
         Entry("forget", ((1 << 63,),)),
         Entry("forget", (([],),)),
     ],

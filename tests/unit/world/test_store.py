@@ -24,6 +24,8 @@ from flowmake.world.hashing import hash_entry
 from flowmake.world.pending import Pending
 from flowmake.world.statcache import StatCache
 from flowmake.world.store import SqliteStore
+from tests.fuzz.mutations import CORPUS
+from tests.fuzz.targets import edited, good_state
 
 
 def trace(task: str, run: str = "r1") -> Trace:
@@ -92,6 +94,17 @@ def test_a_damaged_file_is_set_aside_and_a_fresh_one_begun(path: Path, damage: o
     assert len(store.notices) == 1
     assert store.notices[0].startswith(f"the state file `{path}` was damaged (")
     assert store.notices[0].endswith(f") and is kept as `{kept[0].name}`; everything counts as never run")
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_file_that_makes_sqlite_ask_for_too_much_memory_is_told_and_left(path: Path, read_only: bool) -> None:
+    """Nobody can tell that damage from a machine that has too little, and then the file must not be set aside."""
+    path.write_bytes(edited(good_state(), (CORPUS / "state" / "asks-for-gigabytes").read_bytes()[1:]))
+    before = path.read_bytes()
+    with pytest.raises(StateError, match=r"^cannot use the state file .* not enough memory, or it is damaged$") as told:
+        SqliteStore(str(path), read_only=read_only).traces()
+    assert "move the file away" in told.value.hint
+    assert path.read_bytes() == before
 
 
 @DAMAGE
