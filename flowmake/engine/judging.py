@@ -21,6 +21,9 @@ from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Judged, Session
 from flowmake.engine.states import GOOD, SETTLED, State
 
+AHEAD = 1 << 28
+"""Bytes of files that are read before the first of the tasks that read them is judged."""
+
 
 class Settled(Struct, frozen=True):
     """How a task ends that does not run; a `message` tells why that is a failure."""
@@ -63,10 +66,13 @@ class Judging:
         """Has something that the name waited for begun anew since?"""
         return bool(self._needed_temps) and self._schedule.wait_for(name, self._revived_upstream(name))
 
-    def foresee(self, names: Sequence[str]) -> None:
-        """Look at the files of all these before they are considered one by one. Raises `KeyboardInterrupt` likewise."""
+    def foresee(self, names: Sequence[str]) -> int:
+        """Look at the files of these before they are considered one by one; of how many, the first ones.
+
+        Raises `KeyboardInterrupt` as `consider` does.
+        """
         with self._signals.raising():
-            self._evidence.foresee(names)
+            return self._evidence.foresee(names, AHEAD)
 
     def consider(self, name: str) -> Settled | None:
         """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs.
@@ -128,7 +134,7 @@ class Judging:
         self._announce(name, judged)
         self.judged[name] = judged
         self._schedule.move(name, State.READY)
-        self._schedule.put(name, claim, task.declared.priority)
+        self._schedule.put(name, claim)
         return None
 
     def _claim(self, task: Task) -> Claim:

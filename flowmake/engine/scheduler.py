@@ -27,6 +27,12 @@ from flowmake.engine.timers import Timers
 BATCH = 200
 """How many attempts are prepared before anything else is looked at again."""
 
+PORTION = 256
+"""Names that are judged, at the least, before what is ready is started and whatever has ended is seen to."""
+
+PATIENCE = 0.1
+"""Seconds after which that is done anyway."""
+
 
 _End = tuple[Running, Claim, Ended]
 
@@ -73,6 +79,7 @@ class Scheduler:
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
         self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts, signals)
+        self._portion = PORTION
         self._timers = Timers(session.clock)
         self._ends: deque[_End] = deque()
         self._arrivals = Arrivals(session.root, session.clock)
@@ -114,7 +121,7 @@ class Scheduler:
             if self._is_signalled():
                 continue
             self._start_ready()
-            if not (self._running or self._ends or self._retrying or self._schedule.due):
+            if not (self._running or self._ends or self._retrying or self._schedule.has_due):
                 break
             session.store.flush()
             self._wait()
@@ -124,7 +131,7 @@ class Scheduler:
         return self._outcome()
 
     def _wait(self) -> None:
-        if self._schedule.due or self._starts_more or self._ends:
+        if self._schedule.has_due or self._starts_more or self._ends:
             return
         fds = [*self._slots.fds()]
         tick = min(self._policy.tick, self._arrivals.interval)
@@ -175,21 +182,27 @@ class Scheduler:
         return 0.0 if self._graph.tasks[name].is_group else 1.0
 
     def _consider_due(self) -> None:
-        while self._schedule.due:
-            due, self._schedule.due = self._schedule.due, []
+        """Judge what is due, until that is enough for a turn and something else must be seen to."""
+        left, until = self._portion, self._session.clock.monotonic() + PATIENCE
+        while left > 0 and self._schedule.has_due and not self._is_signalled():
+            names = self._schedule.next_due(left)
             done = 0
             try:
-                if not self._stopping:
-                    self._judging.foresee(due)
-                while done < len(due) and not self._is_signalled():
-                    self._consider(due[done])
+                taken = len(names) if self._stopping else self._judging.foresee(names)
+                while done < taken and not self._is_signalled():
+                    self._consider(names[done])
                     done += 1
+                    if self._session.clock.monotonic() > until:
+                        break
             except KeyboardInterrupt:
                 if not self._is_signalled():
                     raise
-            if done < len(due):  # not now, since a signal came meanwhile
-                self._schedule.due[:0] = due[done:]
-                return
+            left -= done
+            if done < len(names):
+                self._schedule.put_back(names[done:])
+                break
+        # While there is nothing to start, nobody is kept waiting, and files are read side by side the better.
+        self._portion = PORTION if self._running or self._schedule.has_ready else self._portion * 2
 
     def _consider(self, name: str) -> None:
         if self._judging.waits_for_revived(name):
@@ -206,7 +219,8 @@ class Scheduler:
     def _start_ready(self) -> None:
         """Prepare all that fits, make their marks durable in one write, then start them.
 
-        While there are ends that nobody has dealt with, only what would be next whatever they lead to.
+        While there are ends that nobody has dealt with, only what would be next whatever they lead to; likewise with
+        what is still to be judged.
         """
         if self._ends and not self._may_start_first():
             return
@@ -219,12 +233,14 @@ class Scheduler:
             best = self._schedule.best(self._limits.fits)
             if best is None or (self._ends and not self._is_ahead_of_ends(*best)):
                 break
+            if self._schedule.has_due and not self._schedule.is_ahead_of_due(best[0]):
+                break
             name, claim = best
             self._schedule.take(claim)
             if not self._is_confirmed(name):
                 continue
             if not self._slots.acquire(claim.slots):
-                self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
+                self._schedule.put(name, claim)
                 break
             judged = self._judging.judged.pop(name)
             self._retrying.pop(name, None)
@@ -321,7 +337,7 @@ class Scheduler:
             return
         self._judging.judged[name] = structs.replace(running.judged, facts=facts, attempt=self._evidence.attempt(name))
         self._schedule.move(name, State.READY)
-        self._schedule.put(name, retry.claim, running.task.declared.priority)
+        self._schedule.put(name, retry.claim)
 
     def _give_up_retry(self, name: str, why: str = "the run ended before it could be repeated") -> None:
         retry = self._retrying.pop(name)
