@@ -18,7 +18,7 @@ from flowmake.core.staleness import Facts
 from flowmake.core.templates import PathList, names
 from flowmake.core.temporary import Temporary
 
-MANY = 64
+MANY = 8
 """Tasks whose files may well be worth being looked at together, small as they may be."""
 
 

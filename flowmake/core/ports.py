@@ -30,7 +30,7 @@ class Files(Protocol):
         """Content digests of many paths, in their order; hashed side by side where that pays."""
         ...
 
-    def foresee(self, paths: Iterable[str], most: int | None = None) -> int:
+    def foresee(self, paths: Sequence[str], most: int | None = None) -> int:
         """Find out the content digests of files that are about to be asked for, where that pays side by side.
 
         How many of the paths that was done for: the first ones, until `most` bytes were to be read, and for some more

@@ -21,7 +21,7 @@ from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Judged, Session
 from flowmake.engine.states import GOOD, SETTLED, State
 
-AHEAD = 1 << 28
+AHEAD = 1 << 26
 """Bytes of files that are read before the first of the tasks that read them is judged."""
 
 

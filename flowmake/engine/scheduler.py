@@ -183,6 +183,8 @@ class Scheduler:
 
     def _consider_due(self) -> None:
         """Judge what is due, until that is enough for a turn and something else must be seen to."""
+        if not self._schedule.has_due:
+            return
         left, until = self._portion, self._session.clock.monotonic() + PATIENCE
         while left > 0 and self._schedule.has_due and not self._is_signalled():
             names = self._schedule.next_due(left)
@@ -192,7 +194,7 @@ class Scheduler:
                 while done < taken and not self._is_signalled():
                     self._consider(names[done])
                     done += 1
-                    if self._session.clock.monotonic() > until:
+                    if done < taken and self._session.clock.monotonic() > until:
                         break
             except KeyboardInterrupt:
                 if not self._is_signalled():

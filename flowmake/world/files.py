@@ -57,20 +57,19 @@ class DiskFiles:
         self.foresee(paths)
         return list(map(self.digest, paths))
 
-    def foresee(self, paths: Iterable[str], most: int | None = None) -> int:
+    def foresee(self, paths: Sequence[str], most: int | None = None) -> int:
         """As in the port."""
         known = self._memory.get
-        paths = list(paths)
-        unknown = [(number, path) for number, path in enumerate(paths, 1) if known(path) is None]
+        unknown = [path for path in paths if known(path) is None]
         if len(unknown) < 2:
             return len(paths)
         unread = _Unread(self.cache)
         taken = len(paths)
-        for number, path in unknown:
+        for path in unknown:
             if path.endswith("/"):
                 continue
             if most is not None and unread.size >= most and unread.keeps_all_busy():
-                taken = number - 1
+                taken = paths.index(path)
                 break
             at = path if path.startswith("/") else self._prefix + path
             try:
