@@ -27,13 +27,6 @@ from flowmake.engine.timers import Timers
 BATCH = 200
 """How many attempts are prepared before anything else is looked at again."""
 
-PORTION = 256
-"""Names that are judged, at the least, before what is ready is started and whatever has ended is seen to."""
-
-PATIENCE = 0.1
-"""Seconds after which that is done anyway."""
-
-
 _End = tuple[Running, Claim, Ended]
 
 
@@ -78,8 +71,18 @@ class Scheduler:
         self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
-        self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts, signals)
-        self._portion = PORTION
+        self._judging = Judging(
+            session,
+            evidence,
+            attempts,
+            limits,
+            self._schedule,
+            demand,
+            self._counts,
+            signals,
+            self._is_signalled,
+            lambda: self._stopping,
+        )
         self._timers = Timers(session.clock)
         self._ends: deque[_End] = deque()
         self._arrivals = Arrivals(session.root, session.clock)
@@ -131,7 +134,7 @@ class Scheduler:
         return self._outcome()
 
     def _wait(self) -> None:
-        if self._schedule.has_due or self._starts_more or self._ends:
+        if self._starts_more or self._ends or (self._schedule.has_due and not self._has_enough_judged()):
             return
         fds = [*self._slots.fds()]
         tick = min(self._policy.tick, self._arrivals.interval)
@@ -182,39 +185,17 @@ class Scheduler:
         return 0.0 if self._graph.tasks[name].is_group else 1.0
 
     def _consider_due(self) -> None:
-        """Judge what is due, until that is enough for a turn and something else must be seen to."""
-        if not self._schedule.has_due:
+        if self._has_enough_judged():
             return
-        left, until = self._portion, self._session.clock.monotonic() + PATIENCE
-        while left > 0 and self._schedule.has_due and not self._is_signalled():
-            names = self._schedule.next_due(left)
-            done = 0
-            try:
-                taken = len(names) if self._stopping else self._judging.foresee(names)
-                while done < taken and not self._is_signalled():
-                    self._consider(names[done])
-                    done += 1
-                    if done < taken and self._session.clock.monotonic() > until:
-                        break
-            except KeyboardInterrupt:
-                if not self._is_signalled():
-                    raise
-            left -= done
-            if done < len(names):
-                self._schedule.put_back(names[done:])
-                break
-        # While there is nothing to start, nobody is kept waiting, and files are read side by side the better.
-        self._portion = PORTION if self._running or self._schedule.has_ready else self._portion * 2
-
-    def _consider(self, name: str) -> None:
-        if self._judging.waits_for_revived(name):
-            return
-        if self._stopping:
-            self._settle_unrun(name, State.SKIPPED)
-            return
-        settled = self._judging.consider(name)
-        if settled is not None:
+        for name, settled in self._judging.unrun(is_idle=not self._running):
             self._settle_unrun(name, settled.state, settled.message)
+
+    def _has_enough_judged(self) -> bool:
+        """Where inputs are large, they are not read long before there is room for the commands that read them, too."""
+        if not self._judging.takes_long or not self._schedule.has_ready or self._stopping:
+            return False
+        best = self._schedule.best(self._limits.fits)
+        return self._limits.full if best is None else self._schedule.is_ahead_of_due(best[0])
 
     # -- ready → running ---------------------------------------------------------------------------------------
 

@@ -13,8 +13,7 @@ from flowmake.core.events import TaskFinished, TaskJudged, TasksFound, TaskStart
 from flowmake.core.evidence import MANY
 from flowmake.core.model import Check
 from flowmake.core.ports import Ended, Work
-from flowmake.engine.judging import AHEAD
-from flowmake.engine.scheduler import PATIENCE, PORTION
+from flowmake.engine.judging import AHEAD, PATIENCE, PORTION
 from flowmake.engine.states import State
 from flowmake.world.files import DiskFiles
 from tests.stage import FakeSlots, Stage, state_names
@@ -181,6 +180,7 @@ def test_what_is_ready_does_not_wait_for_gigabytes_to_be_read(stage: Stage) -> N
         os.truncate(stage.root / str(number), AHEAD // 4)  # no block of it is on the disk
     assert stage.run(jobs=1).counts == {"succeeded": 8 * MANY}
     assert judged_before(stage, "t0") < MANY
+    assert judged_before(stage, "t20") < 20 + MANY
     assert stage.started() == [f"t{number}" for number in range(8 * MANY)]
 
 
@@ -198,7 +198,7 @@ def test_what_is_ready_does_not_wait_long_for_what_takes_long_to_judge(
         stage.write(f"in{number}")
     monkeypatch.setattr(DiskFiles, "digest", slowly)
     assert stage.run(jobs=1).counts == {"succeeded": 9}
-    assert judged_before(stage, "t0") == 2
+    assert [judged_before(stage, f"t{n}") for n in range(9)] == [2, 2, 4, 4, 6, 6, 8, 8, 9]
 
 
 @pytest.mark.parametrize("more", ['confirm = "sure?"', "console = true"])
