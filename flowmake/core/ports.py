@@ -30,11 +30,10 @@ class Files(Protocol):
         """Content digests of many paths, in their order; hashed side by side where that pays."""
         ...
 
-    def foresee(self, paths: Sequence[str], most: int | None = None) -> int:
+    def foresee(self, paths: Iterable[str]) -> None:
         """Find out the content digests of files that are about to be asked for, where that pays side by side.
 
-        How many of the paths that was done for: the first ones, until `most` bytes were to be read, and for some more
-        where otherwise processors were idle. Nothing is raised: what is odd about a file, whoever asks for it is told.
+        Nothing is raised: what is odd about a file, whoever asks for it is told.
         """
         ...
 

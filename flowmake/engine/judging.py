@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -20,15 +20,6 @@ from flowmake.engine.policy import Signals
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Judged, Session
 from flowmake.engine.states import GOOD, SETTLED, State
-
-PORTION = 256
-"""Names that are judged, at the least, before what is ready is started and whatever has ended is seen to."""
-
-PATIENCE = 0.1
-"""Seconds after which that is done anyway."""
-
-AHEAD = 1 << 26
-"""Bytes of files that are read before the first of the tasks that read them is judged."""
 
 
 class Settled(Struct, frozen=True):
@@ -54,8 +45,6 @@ class Judging:
         demand: Demand,
         counts: Counter[str],
         signals: Signals,
-        is_signalled: Callable[[], bool],
-        is_stopping: Callable[[], bool],
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -66,59 +55,24 @@ class Judging:
         self._demand = demand
         self._counts = counts
         self._signals = signals
-        self._is_signalled = is_signalled
-        self._is_stopping = is_stopping
-        self._portion = PORTION
-        self.takes_long = False
-        """The last turn ended before all that should have been judged in it was."""
         self._uncounted = COMMON - self._graph.flow.resources.keys()
         self._needed_temps: set[str] = set()
         self.judged: dict[str, Judged] = {}
 
-    def unrun(self, *, is_idle: bool) -> Iterator[tuple[str, Settled]]:
-        """Judge what is due, until that is enough for a turn and something else must be seen to; what does not run.
+    def waits_for_revived(self, name: str) -> bool:
+        """Has something that the name waited for begun anew since?"""
+        return bool(self._needed_temps) and self._schedule.wait_for(name, self._revived_upstream(name))
 
-        A signal that comes meanwhile ends the turn: that does not wait for a huge file. `is_idle`: nothing runs.
-        """
-        if not self._schedule.has_due:
-            return
-        left, until = self._portion, self._session.clock.monotonic() + PATIENCE
-        while left > 0 and self._schedule.has_due and not self._is_signalled():
-            names = self._schedule.next_due(left)
-            done = 0
-            try:
-                taken = self._foresee(names)
-                while done < taken and not self._is_signalled():
-                    settled = self._consider(names[done])
-                    done += 1
-                    if settled is not None:
-                        yield names[done - 1], settled
-                    if done < taken and self._session.clock.monotonic() > until:
-                        break
-            except KeyboardInterrupt:
-                if not self._is_signalled():
-                    raise
-            left -= done
-            self.takes_long = done < len(names)
-            if self.takes_long:
-                self._schedule.put_back(names[done:])
-                break
-        # While there is nothing to start, nobody is kept waiting, and files are read side by side the better.
-        self._portion = self._portion * 2 if is_idle and not self._schedule.has_ready else PORTION
-
-    def _foresee(self, names: Sequence[str]) -> int:
-        """Look at the files of these before they are considered one by one; of how many, the first ones."""
-        if self._is_stopping():
-            return len(names)
+    def foresee(self, names: Sequence[str]) -> None:
+        """Look at the files of all these before they are considered one by one. Raises `KeyboardInterrupt` likewise."""
         with self._signals.raising():
-            return self._evidence.foresee(names, AHEAD)
+            self._evidence.foresee(names)
 
-    def _consider(self, name: str) -> Settled | None:
-        """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs."""
-        if self._needed_temps and self._schedule.wait_for(name, self._revived_upstream(name)):
-            return None
-        if self._is_stopping():
-            return Settled(State.SKIPPED)
+    def consider(self, name: str) -> Settled | None:
+        """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs.
+
+        Raises `KeyboardInterrupt` where a signal comes while it is looked at: that does not wait for a huge file.
+        """
         if not self._schedule.all_good and self._is_cut_off_by_failure(name):
             return Settled(State.SKIPPED)
         try:
@@ -174,7 +128,7 @@ class Judging:
         self._announce(name, judged)
         self.judged[name] = judged
         self._schedule.move(name, State.READY)
-        self._schedule.put(name, claim)
+        self._schedule.put(name, claim, task.declared.priority)
         return None
 
     def _claim(self, task: Task) -> Claim:

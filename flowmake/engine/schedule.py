@@ -15,7 +15,7 @@ from flowmake.engine.states import GOOD, SETTLED, State, advance
 class Schedule:
     """The tasks of one run with their states.
 
-    A name is due once nothing it is known to wait for is unsettled. Ready tasks are offered in the order of
+    A name is `due` once nothing it is known to wait for is unsettled. Ready tasks are offered in the order of
     priority, then of the longest path of work behind them (critical path), then of arrival.
     """
 
@@ -26,8 +26,7 @@ class Schedule:
         self._upstream = upstream
         self._estimate = estimate
         self.states: dict[str, State] = {}
-        self._due: list[str] = []
-        self._backlog: list[tuple[float, float, int, str]] = []
+        self.due: list[str] = []
         self.all_good = True
         """Nothing has been settled otherwise than well so far."""
         self._blockers: dict[str, int] = {}
@@ -55,7 +54,7 @@ class Schedule:
         for name in new:
             self._wait_for(name, self._upstreams[name])
             if not self._blockers[name]:
-                self._due.append(name)
+                self.due.append(name)
         return len(new)
 
     def wait_for(self, name: str, upstream: Iterable[str]) -> bool:
@@ -79,62 +78,26 @@ class Schedule:
             for other in self._dependents[name]:
                 self._blockers[other] -= 1
                 if not self._blockers[other] and self.states[other] is State.WAITING:
-                    self._due.append(other)
+                    self.due.append(other)
 
     def revive(self, name: str) -> None:
         """A fresh task must run after all; whoever waits for it is told by `wait_for` again."""
         self.states[name] = advance(self.states[name], State.WAITING)
         self._dependents[name] = []
-        self._due.append(name)
+        self.due.append(name)
 
     def may_fail(self, name: str) -> bool:
         """Has this task failed, and was it allowed to?"""
         failed = self.states[name] in (State.FAILED, State.TIMED_OUT)
         return failed and self._graph.tasks[name].declared.allow_failure
 
-    # -- due names ---------------------------------------------------------------------------------------------
-
-    @property
-    def has_due(self) -> bool:
-        return bool(self._due or self._backlog)
-
-    def next_due(self, most: int) -> list[str]:
-        """Take away the due names, as they fell due; if there are more than `most`, only so many, most urgent first."""
-        if not self._backlog and len(self._due) <= most:
-            due, self._due = self._due, []
-            return due
-        self._rank_due()
-        return [heapq.heappop(self._backlog)[-1] for _ in range(min(most, len(self._backlog)))]
-
-    def put_back(self, names: Sequence[str]) -> None:
-        """They are due still."""
-        self._due[:0] = names
-
-    def is_ahead_of_due(self, name: str) -> bool:
-        """Is this ready task at least as urgent as all that is due?"""
-        self._rank_due()
-        return not self._backlog or self._urgency(name) <= self._backlog[0][:2]
-
-    def _rank_due(self) -> None:
-        for name in self._due:
-            self._arrivals += 1
-            heapq.heappush(self._backlog, (*self._urgency(name), self._arrivals, name))
-        self._due.clear()
-
-    def _urgency(self, name: str) -> tuple[float, float]:
-        """Sorts what is to come first to the front."""
-        return -float(self._graph.tasks[name].declared.priority), -self.critical(name)
-
     # -- ready tasks -------------------------------------------------------------------------------------------
 
-    @property
-    def has_ready(self) -> bool:
-        return bool(self._ready)
-
-    def put(self, name: str, claim: Claim) -> None:
+    def put(self, name: str, claim: Claim, priority: int) -> None:
         """Queue a ready task."""
         self._arrivals += 1
-        heapq.heappush(self._ready.setdefault(claim, []), (*self._urgency(name), self._arrivals, name))
+        entry = (-float(priority), -self.critical(name), self._arrivals, name)
+        heapq.heappush(self._ready.setdefault(claim, []), entry)
 
     def best(self, fits: Callable[[Claim], bool]) -> tuple[str, Claim] | None:
         """The best ready task whose claim fits now."""

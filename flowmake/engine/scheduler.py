@@ -27,6 +27,7 @@ from flowmake.engine.timers import Timers
 BATCH = 200
 """How many attempts are prepared before anything else is looked at again."""
 
+
 _End = tuple[Running, Claim, Ended]
 
 
@@ -71,18 +72,7 @@ class Scheduler:
         self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
-        self._judging = Judging(
-            session,
-            evidence,
-            attempts,
-            limits,
-            self._schedule,
-            demand,
-            self._counts,
-            signals,
-            self._is_signalled,
-            lambda: self._stopping,
-        )
+        self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts, signals)
         self._timers = Timers(session.clock)
         self._ends: deque[_End] = deque()
         self._arrivals = Arrivals(session.root, session.clock)
@@ -124,7 +114,7 @@ class Scheduler:
             if self._is_signalled():
                 continue
             self._start_ready()
-            if not (self._running or self._ends or self._retrying or self._schedule.has_due):
+            if not (self._running or self._ends or self._retrying or self._schedule.due):
                 break
             session.store.flush()
             self._wait()
@@ -134,7 +124,7 @@ class Scheduler:
         return self._outcome()
 
     def _wait(self) -> None:
-        if self._starts_more or self._ends or (self._schedule.has_due and not self._has_enough_judged()):
+        if self._schedule.due or self._starts_more or self._ends:
             return
         fds = [*self._slots.fds()]
         tick = min(self._policy.tick, self._arrivals.interval)
@@ -185,25 +175,38 @@ class Scheduler:
         return 0.0 if self._graph.tasks[name].is_group else 1.0
 
     def _consider_due(self) -> None:
-        if self._has_enough_judged():
-            return
-        for name, settled in self._judging.unrun(is_idle=not self._running):
-            self._settle_unrun(name, settled.state, settled.message)
+        while self._schedule.due:
+            due, self._schedule.due = self._schedule.due, []
+            done = 0
+            try:
+                if not self._stopping:
+                    self._judging.foresee(due)
+                while done < len(due) and not self._is_signalled():
+                    self._consider(due[done])
+                    done += 1
+            except KeyboardInterrupt:
+                if not self._is_signalled():
+                    raise
+            if done < len(due):  # not now, since a signal came meanwhile
+                self._schedule.due[:0] = due[done:]
+                return
 
-    def _has_enough_judged(self) -> bool:
-        """Where inputs are large, they are not read long before there is room for the commands that read them, too."""
-        if not self._judging.takes_long or not self._schedule.has_ready or self._stopping:
-            return False
-        best = self._schedule.best(self._limits.fits)
-        return self._limits.full if best is None else self._schedule.is_ahead_of_due(best[0])
+    def _consider(self, name: str) -> None:
+        if self._judging.waits_for_revived(name):
+            return
+        if self._stopping:
+            self._settle_unrun(name, State.SKIPPED)
+            return
+        settled = self._judging.consider(name)
+        if settled is not None:
+            self._settle_unrun(name, settled.state, settled.message)
 
     # -- ready → running ---------------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
         """Prepare all that fits, make their marks durable in one write, then start them.
 
-        While there are ends that nobody has dealt with, only what would be next whatever they lead to; likewise with
-        what is still to be judged.
+        While there are ends that nobody has dealt with, only what would be next whatever they lead to.
         """
         if self._ends and not self._may_start_first():
             return
@@ -216,14 +219,12 @@ class Scheduler:
             best = self._schedule.best(self._limits.fits)
             if best is None or (self._ends and not self._is_ahead_of_ends(*best)):
                 break
-            if self._schedule.has_due and not self._schedule.is_ahead_of_due(best[0]):
-                break
             name, claim = best
             self._schedule.take(claim)
             if not self._is_confirmed(name):
                 continue
             if not self._slots.acquire(claim.slots):
-                self._schedule.put(name, claim)
+                self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
                 break
             judged = self._judging.judged.pop(name)
             self._retrying.pop(name, None)
@@ -320,7 +321,7 @@ class Scheduler:
             return
         self._judging.judged[name] = structs.replace(running.judged, facts=facts, attempt=self._evidence.attempt(name))
         self._schedule.move(name, State.READY)
-        self._schedule.put(name, retry.claim)
+        self._schedule.put(name, retry.claim, running.task.declared.priority)
 
     def _give_up_retry(self, name: str, why: str = "the run ended before it could be repeated") -> None:
         retry = self._retrying.pop(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -17,15 +16,9 @@ from flowmake.engine.states import State
 ONE = Claim()
 
 
-def schedule(
-    edges: Mapping[str, Sequence[str]],
-    seconds: Mapping[str, float] | None = None,
-    priorities: Mapping[str, int] | None = None,
-) -> Schedule:
+def schedule(edges: Mapping[str, Sequence[str]], seconds: Mapping[str, float] | None = None) -> Schedule:
     """`edges` maps names to what they wait for."""
-    priority = {name: SimpleNamespace(priority=(priorities or {}).get(name, 0)) for name in edges}
-    graph = SimpleNamespace(tasks={name: SimpleNamespace(declared=declared) for name, declared in priority.items()})
-    made = Schedule(cast(Any, graph), lambda name: edges[name], lambda name: (seconds or {}).get(name, 1.0))
+    made = Schedule(cast(Any, None), lambda name: edges[name], lambda name: (seconds or {}).get(name, 1.0))
     made.add(edges)
     made.rank()
     return made
@@ -33,7 +26,8 @@ def schedule(
 
 def due(made: Schedule) -> list[str]:
     """Those that are due, which empties the list."""
-    return made.next_due(1000)
+    found, made.due = made.due, []
+    return found
 
 
 def take_all(made: Schedule) -> list[str]:
@@ -116,46 +110,18 @@ def test_the_order_of_ready_tasks(
     edges: dict[str, list[str]], seconds: dict[str, float], priorities: dict[str, int], order: list[str]
 ) -> None:
     """Priority first, then the longest way to the end, then the order of arrival."""
-    made = schedule(edges, seconds, priorities)
+    made = schedule(edges, seconds)
     for name in [name for name, upstream in edges.items() if not upstream]:
-        made.put(name, ONE)
+        made.put(name, ONE, priorities.get(name, 0))
     assert take_all(made) == order
 
 
 def test_the_best_that_fits_is_taken_whatever_waits_before_it() -> None:
-    made = schedule({"big": [], "small": []}, priorities={"big": 9})
-    made.put("big", Claim(4))
-    made.put("small", ONE)
+    made = schedule({"big": [], "small": []})
+    made.put("big", Claim(4), 9)
+    made.put("small", ONE, 0)
     assert made.best(lambda claim: claim.cpu == 1) == ("small", ONE)
     assert [taken(made, 1), taken(made, 1), taken(made), taken(made)] == ["small", None, "big", None]
-
-
-def test_the_most_urgent_due_names_come_first_where_there_are_too_many_at_once() -> None:
-    edges = {"a": [], "b": [], "c": [], "d": [], "after": ["c"]}
-    made = schedule(edges, {"b": 5.0}, {"d": 1})
-    assert made.next_due(3) == ["d", "b", "c"]
-    assert made.has_due
-    made.put_back(["c"])
-    assert made.next_due(3) == ["c", "a"]
-    assert not made.has_due
-
-
-def test_names_that_were_not_too_many_come_as_they_fell_due() -> None:
-    made = schedule({"a": [], "b": []}, {"b": 5.0})
-    assert made.next_due(2) == ["a", "b"]
-
-
-def test_a_ready_task_is_ahead_of_what_is_due_unless_that_is_more_urgent() -> None:
-    made = schedule({"a": [], "b": [], "c": [], "after": ["b"]}, {"c": 3.0})
-    assert made.next_due(1) == ["c"]
-    assert made.is_ahead_of_due("c")
-    assert made.is_ahead_of_due("b")
-    assert not made.is_ahead_of_due("a")
-    assert made.next_due(9) == ["b", "a"]
-    assert made.is_ahead_of_due("a")
-    made.move("b", State.FRESH)
-    assert made.is_ahead_of_due("a")
-    assert made.next_due(9) == ["after"]
 
 
 @st.composite
