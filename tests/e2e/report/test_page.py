@@ -113,7 +113,7 @@ def test_a_link_to_what_is_not_there_opens_nothing(report: Path, look: Callable[
 def test_the_timeline_has_a_bar_for_each_attempt(report: Path, look: Callable[..., Any]) -> None:
     view = look(report)
     labels = view.script("return [...document.querySelectorAll('[data-span]')].map((e) => e.ariaLabel)")
-    assert sorted(label.split(":")[0] for label in labels) == ["broken", "same", "shaky", "slow"]
+    assert sorted(label.split(":")[0].split(", ")[-1] for label in labels) == ["broken", "same", "shaky", "slow"]
     assert [
         label
         for label in labels
