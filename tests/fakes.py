@@ -76,8 +76,16 @@ class FakeFiles:
     def digests(self, paths: Sequence[str]) -> list[str]:
         return [self.digest(path) for path in paths]
 
-    def foresee(self, paths: Iterable[str]) -> None:
-        self.digests([path for path in paths if path in self.files])
+    def foresee(self, paths: Iterable[str], most: int | None = None) -> int:
+        taken, left = 0, float("inf") if most is None else most
+        for path in paths:
+            if left <= 0:
+                break
+            taken += 1
+            if path in self.files:
+                left -= 0 if path in self._memo else len(self.files[path].data)
+                self.digest(path)
+        return taken
 
     def exists(self, path: str) -> bool:
         return path in self.files or self.is_dir(path)

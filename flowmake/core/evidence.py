@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from flowmake.core import fingerprint
@@ -18,7 +18,7 @@ from flowmake.core.staleness import Facts
 from flowmake.core.templates import PathList, names
 from flowmake.core.temporary import Temporary
 
-MANY = 64
+MANY = 8
 """Tasks whose files may well be worth being looked at together, small as they may be."""
 
 
@@ -137,13 +137,21 @@ class Evidence:
             self._foresee([path for path, check in wanted.items() if check == "content"])
         return {path: self.input_digest(path, check) for path, check in wanted.items()}
 
-    def foresee(self, names: Sequence[str]) -> None:
+    def foresee(self, names: Sequence[str], most: int | None = None) -> int:
         """Look at the files of tasks that are about to be judged one after the other, side by side where that pays.
 
-        At those that are known without judging: files that are named and that no task makes, and what was made.
+        At those that are known without judging: files that are named and that no task makes, and what was made. How
+        many of the tasks that was done for: the first ones, until `most` bytes were to be read, but one at the least.
         """
-        if len(names) >= MANY:
-            self._foresee(list(chain.from_iterable(map(self._named, map(self.graph.tasks.__getitem__, names)))))
+        if len(names) < MANY:
+            return len(names)
+        paths: list[str] = []
+        ends: list[int] = []
+        for name in names:
+            paths += self.temporary.without(list(self._named(self.graph.tasks[name])))
+            ends.append(len(paths))
+        taken = self.files.foresee(paths, most)
+        return max(bisect_right(ends, taken), 1)
 
     def _named(self, task: Task) -> Iterator[str]:
         for entry in task.inputs:

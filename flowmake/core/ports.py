@@ -30,10 +30,11 @@ class Files(Protocol):
         """Content digests of many paths, in their order; hashed side by side where that pays."""
         ...
 
-    def foresee(self, paths: Iterable[str]) -> None:
+    def foresee(self, paths: Sequence[str], most: int | None = None) -> int:
         """Find out the content digests of files that are about to be asked for, where that pays side by side.
 
-        Nothing is raised: what is odd about a file, whoever asks for it is told.
+        How many of the paths that was done for: the first ones, until `most` bytes were to be read, and for some more
+        where otherwise processors were idle. Nothing is raised: what is odd about a file, whoever asks for it is told.
         """
         ...
 

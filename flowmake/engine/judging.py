@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -15,11 +15,21 @@ from flowmake.core.model import COMMON, Task
 from flowmake.core.plan import Demand
 from flowmake.core.staleness import Facts, Stale, judge
 from flowmake.engine.attempts import Attempts
+from flowmake.engine.backlog import Backlog
+from flowmake.engine.course import Course
 from flowmake.engine.limits import Claim, Limits
-from flowmake.engine.policy import Signals
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Judged, Session
 from flowmake.engine.states import GOOD, SETTLED, State
+
+PORTION = 256
+"""Names that are judged, at the least, before what is ready is started and whatever has ended is seen to."""
+
+PATIENCE = 0.1
+"""Seconds after which that is done anyway."""
+
+AHEAD = 1 << 26
+"""Bytes of files that are read before the first of the tasks that read them is judged."""
 
 
 class Settled(Struct, frozen=True):
@@ -42,9 +52,11 @@ class Judging:
         attempts: Attempts,
         limits: Limits,
         schedule: Schedule,
+        backlog: Backlog,
         demand: Demand,
         counts: Counter[str],
-        signals: Signals,
+        course: Course,
+        settle: Callable[[str, State, str], None],
     ) -> None:
         self._session = session
         self._evidence = evidence
@@ -52,27 +64,73 @@ class Judging:
         self._attempts = attempts
         self._limits = limits
         self._schedule = schedule
+        self._backlog = backlog
         self._demand = demand
         self._counts = counts
-        self._signals = signals
+        self._course = course
+        self._settle = settle
         self._uncounted = COMMON - self._graph.flow.resources.keys()
         self._needed_temps: set[str] = set()
+        self._portion = PORTION
         self.judged: dict[str, Judged] = {}
+        self.takes_long = False
+        """The last turn ended before all that should have been judged in it was."""
 
-    def waits_for_revived(self, name: str) -> bool:
-        """Has something that the name waited for begun anew since?"""
-        return bool(self._needed_temps) and self._schedule.wait_for(name, self._revived_upstream(name))
+    # -- in portions -------------------------------------------------------------------------------------------
 
-    def foresee(self, names: Sequence[str]) -> None:
-        """Look at the files of all these before they are considered one by one. Raises `KeyboardInterrupt` likewise."""
-        with self._signals.raising():
-            self._evidence.foresee(names)
+    def judge_due(self, *, is_idle: bool) -> None:
+        """Judge what is due, until that is enough for a turn and something else must be seen to.
 
-    def consider(self, name: str) -> Settled | None:
-        """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs.
-
-        Raises `KeyboardInterrupt` where a signal comes while it is looked at: that does not wait for a huge file.
+        A signal that comes meanwhile ends the turn: that does not wait for a huge file. `is_idle`: nothing runs.
         """
+        left = self._portion
+        until = self._session.clock.monotonic() + PATIENCE
+        while left > 0 and self._backlog and not self._course.is_signalled():
+            names = self._backlog.take(left)
+            done = self._judge_some(names, until)
+            left -= done
+            self.takes_long = done < len(names)
+            if self.takes_long:
+                self._backlog.put_back(names[done:])
+                break
+        # While there is nothing to start, nobody is kept waiting, and files are read side by side the better.
+        self._portion = self._portion * 2 if is_idle and not self._schedule.has_ready else PORTION
+
+    def _judge_some(self, names: Sequence[str], until: float) -> int:
+        """Judge the first of these names, at the least, before that monotonic time; how many it was."""
+        done = 0
+        try:
+            taken = self._foresee(names) if len(names) > 1 else 1
+            while done < taken:
+                self._judge_or_settle(names[done])
+                done += 1
+                if done < taken and (self._course.is_signalled() or self._session.clock.monotonic() > until):
+                    break
+        except KeyboardInterrupt:
+            if not self._course.is_signalled():
+                raise
+        return done
+
+    def _foresee(self, names: Sequence[str]) -> int:
+        """Look at the files of these before they are considered one by one; of how many, the first ones."""
+        if self._course.stopping:
+            return len(names)
+        with self._course.signals.raising():
+            return self._evidence.foresee(names, AHEAD)
+
+    # -- one by one --------------------------------------------------------------------------------------------
+
+    def _judge_or_settle(self, name: str) -> None:
+        settled = self._consider(name)
+        if settled is not None:
+            self._settle(name, settled.state, settled.message)
+
+    def _consider(self, name: str) -> Settled | None:
+        """A name whose known upstreams are all settled: learn more upstreams, or judge it; None if it waits or runs."""
+        if self._needed_temps and self._schedule.wait_for(name, self._revived_upstream(name)):
+            return None
+        if self._course.stopping:
+            return Settled(State.SKIPPED)
         if not self._schedule.all_good and self._is_cut_off_by_failure(name):
             return Settled(State.SKIPPED)
         try:
@@ -113,7 +171,7 @@ class Judging:
         task = self._graph.tasks[name]
         evidence = self._evidence
         forced = self._demand.forces(task) or name in self._needed_temps
-        with self._signals.raising():
+        with self._course.signals.raising():
             facts = evidence.facts(name, forced=forced)
         trace, attempt = evidence.trace(name), evidence.attempt(name)
         verdict = judge(task, trace, attempt, facts)
@@ -128,7 +186,7 @@ class Judging:
         self._announce(name, judged)
         self.judged[name] = judged
         self._schedule.move(name, State.READY)
-        self._schedule.put(name, claim, task.declared.priority)
+        self._schedule.put(name, claim)
         return None
 
     def _claim(self, task: Task) -> Claim:

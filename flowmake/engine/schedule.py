@@ -93,11 +93,18 @@ class Schedule:
 
     # -- ready tasks -------------------------------------------------------------------------------------------
 
-    def put(self, name: str, claim: Claim, priority: int) -> None:
+    @property
+    def has_ready(self) -> bool:
+        return bool(self._ready)
+
+    def urgency(self, name: str) -> tuple[float, float]:
+        """Sorts what is to come first to the front."""
+        return -float(self._graph.tasks[name].declared.priority), -self.critical(name)
+
+    def put(self, name: str, claim: Claim) -> None:
         """Queue a ready task."""
         self._arrivals += 1
-        entry = (-float(priority), -self.critical(name), self._arrivals, name)
-        heapq.heappush(self._ready.setdefault(claim, []), entry)
+        heapq.heappush(self._ready.setdefault(claim, []), (*self.urgency(name), self._arrivals, name))
 
     def best(self, fits: Callable[[Claim], bool]) -> tuple[str, Claim] | None:
         """The best ready task whose claim fits now."""

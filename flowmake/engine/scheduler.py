@@ -15,6 +15,8 @@ from flowmake.core.plan import Demand
 from flowmake.core.ports import Ended
 from flowmake.engine.arrivals import Arrivals
 from flowmake.engine.attempts import Attempts, Result
+from flowmake.engine.backlog import Backlog
+from flowmake.engine.course import Course
 from flowmake.engine.judging import Judging
 from flowmake.engine.limits import Claim, Limits
 from flowmake.engine.policy import Outcome, Policy, Signals, Slots
@@ -26,7 +28,6 @@ from flowmake.engine.timers import Timers
 
 BATCH = 200
 """How many attempts are prepared before anything else is looked at again."""
-
 
 _End = tuple[Running, Claim, Ended]
 
@@ -63,7 +64,6 @@ class Scheduler:
         self._limits = limits
         self._policy = policy
         self._demand = demand
-        self._signals = signals
         self._slots = slots
         self._confirm = confirm
         self._on_tick = on_tick
@@ -72,7 +72,20 @@ class Scheduler:
         self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._failed: dict[str, State] = {}
-        self._judging = Judging(session, evidence, attempts, limits, self._schedule, demand, self._counts, signals)
+        self._course = Course(signals)
+        self._backlog = Backlog(self._schedule)
+        self._judging = Judging(
+            session,
+            evidence,
+            attempts,
+            limits,
+            self._schedule,
+            self._backlog,
+            demand,
+            self._counts,
+            self._course,
+            self._settle_unrun,
+        )
         self._timers = Timers(session.clock)
         self._ends: deque[_End] = deque()
         self._arrivals = Arrivals(session.root, session.clock)
@@ -81,10 +94,6 @@ class Scheduler:
         self._retrying: dict[str, _Retry] = {}
         self._confirmed: set[str] = set()
         self._temps = Temps(evidence, session.root, session.store.flush)
-        self._stopping = False
-        self._halted = False
-        self._signals_seen = 0
-        self._deadline_passed = False
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
@@ -106,15 +115,15 @@ class Scheduler:
             self._poll()
             self._heed_signals()
             self._timers.fire()
-            if self._ends and not self._is_signalled():
+            if self._ends and not self._course.is_signalled():
                 self._start_ready()
             self._collect()
             self._on_tick(clock.monotonic())
             self._consider_due()
-            if self._is_signalled():
+            if self._course.is_signalled():
                 continue
             self._start_ready()
-            if not (self._running or self._ends or self._retrying or self._schedule.due):
+            if not (self._running or self._ends or self._retrying or self._backlog):
                 break
             session.store.flush()
             self._wait()
@@ -124,7 +133,7 @@ class Scheduler:
         return self._outcome()
 
     def _wait(self) -> None:
-        if self._schedule.due or self._starts_more or self._ends:
+        if self._starts_more or self._ends or (self._backlog and not self._has_enough_judged()):
             return
         fds = [*self._slots.fds()]
         tick = min(self._policy.tick, self._arrivals.interval)
@@ -155,7 +164,7 @@ class Scheduler:
         for left in range(len(self._ends) - 1, -1, -1):
             self._finish(*self._ends.popleft())
             self._consider_due()
-            if left and not self._is_signalled():
+            if left and not self._course.is_signalled():
                 self._poll()
                 self._start_ready()
 
@@ -175,56 +184,43 @@ class Scheduler:
         return 0.0 if self._graph.tasks[name].is_group else 1.0
 
     def _consider_due(self) -> None:
-        while self._schedule.due:
-            due, self._schedule.due = self._schedule.due, []
-            done = 0
-            try:
-                if not self._stopping:
-                    self._judging.foresee(due)
-                while done < len(due) and not self._is_signalled():
-                    self._consider(due[done])
-                    done += 1
-            except KeyboardInterrupt:
-                if not self._is_signalled():
-                    raise
-            if done < len(due):  # not now, since a signal came meanwhile
-                self._schedule.due[:0] = due[done:]
-                return
+        if self._backlog and not self._has_enough_judged():
+            self._judging.judge_due(is_idle=not self._running)
 
-    def _consider(self, name: str) -> None:
-        if self._judging.waits_for_revived(name):
-            return
-        if self._stopping:
-            self._settle_unrun(name, State.SKIPPED)
-            return
-        settled = self._judging.consider(name)
-        if settled is not None:
-            self._settle_unrun(name, settled.state, settled.message)
+    def _has_enough_judged(self) -> bool:
+        """Where inputs are large, they are not read long before there is room for the commands that read them, too."""
+        if not self._judging.takes_long or not self._schedule.has_ready or self._course.stopping:
+            return False
+        best = self._schedule.best(self._limits.fits)
+        return self._limits.full if best is None else self._backlog.is_behind(best[0])
 
     # -- ready → running ---------------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
         """Prepare all that fits, make their marks durable in one write, then start them.
 
-        While there are ends that nobody has dealt with, only what would be next whatever they lead to.
+        While there are ends that nobody has dealt with, only what would be next whatever they lead to; likewise with
+        what is still to be judged.
         """
         if self._ends and not self._may_start_first():
             return
         batch: list[tuple[Running, Claim]] = []
         self._starts_more = False
-        while not self._stopping and not self._limits.full:
+        while not self._course.stopping and not self._limits.full:
             if len(batch) == BATCH:
                 self._starts_more = True
                 break
             best = self._schedule.best(self._limits.fits)
             if best is None or (self._ends and not self._is_ahead_of_ends(*best)):
                 break
+            if self._backlog and not self._backlog.is_behind(best[0]):
+                break
             name, claim = best
             self._schedule.take(claim)
             if not self._is_confirmed(name):
                 continue
             if not self._slots.acquire(claim.slots):
-                self._schedule.put(name, claim, self._graph.tasks[name].declared.priority)
+                self._schedule.put(name, claim)
                 break
             judged = self._judging.judged.pop(name)
             self._retrying.pop(name, None)
@@ -256,7 +252,7 @@ class Scheduler:
 
     def _launch(self, running: Running, claim: Claim) -> None:
         name = running.task.name
-        running.stopped = self._halted  # by what became of others of the same batch
+        running.stopped = self._course.halted  # by what became of others of the same batch
         if running.stopped or not self._attempts.launch(running):
             running.ended = self._now()
             self._give_back(claim)
@@ -278,9 +274,9 @@ class Scheduler:
         if self._confirm(name, question):
             self._confirmed.add(name)
             return True
-        if self._is_signalled():
+        if self._course.is_signalled():
             self._settle_unrun(name, State.SKIPPED)
-            self._stopping = True
+            self._course.stopping = True
             return False
         self._settle_unrun(name, State.FAILED, "not confirmed (`--yes` confirms)")
         return False
@@ -295,7 +291,7 @@ class Scheduler:
             self._settle_run(name, result)
             return
         self._retrying[name] = _Retry(running, claim, ended, result.message)
-        if self._stopping:
+        if self._course.stopping:
             self._give_up_retry(name)
         else:
             self._timers.after(result.retry_in or 0.0, lambda: self._retry(name))
@@ -321,7 +317,7 @@ class Scheduler:
             return
         self._judging.judged[name] = structs.replace(running.judged, facts=facts, attempt=self._evidence.attempt(name))
         self._schedule.move(name, State.READY)
-        self._schedule.put(name, retry.claim, running.task.declared.priority)
+        self._schedule.put(name, retry.claim)
 
     def _give_up_retry(self, name: str, why: str = "the run ended before it could be repeated") -> None:
         retry = self._retrying.pop(name)
@@ -373,28 +369,23 @@ class Scheduler:
 
     # -- stopping ----------------------------------------------------------------------------------------------
 
-    def _is_signalled(self) -> bool:
-        """Has a signal come that nobody has heeded yet?"""
-        return self._signals.count > self._signals_seen
-
     def _heed_signals(self) -> None:
-        seen, self._signals_seen = self._signals_seen, self._signals.count
-        if self._signals.count > seen:
-            self._stop_all(kill=seen > 0 or self._signals.count > 1)
+        if count := self._course.heed():
+            self._stop_all(kill=count > 1)
 
     def _pass_deadline(self) -> None:
-        self._deadline_passed = True
+        self._course.deadline_passed = True
         self._stop_all()
 
     def _stop_all(self, *, kill: bool = False) -> None:
-        self._halted = True
+        self._course.halted = True
         for running, _ in list(self._running.values()):
             running.stopped = True
             self._stop(running, kill=kill)
         self._start_no_more()
 
     def _start_no_more(self) -> None:
-        self._stopping = True
+        self._course.stopping = True
         for name in list(self._retrying):
             if name in self._retrying:
                 self._give_up_retry(name)
@@ -425,7 +416,7 @@ class Scheduler:
             counts=dict(self._counts),
             failed=tuple(self._failed),
             only_timeouts=bool(self._failed) and all(s is State.TIMED_OUT for s in self._failed.values()),
-            signal=self._signals.first,
-            deadline_passed=self._deadline_passed,
+            signal=self._course.signals.first,
+            deadline_passed=self._course.deadline_passed,
             states=self._schedule.states,
         )

@@ -57,16 +57,20 @@ class DiskFiles:
         self.foresee(paths)
         return list(map(self.digest, paths))
 
-    def foresee(self, paths: Iterable[str]) -> None:
+    def foresee(self, paths: Sequence[str], most: int | None = None) -> int:
         """As in the port."""
         known = self._memory.get
         unknown = [path for path in paths if known(path) is None]
         if len(unknown) < 2:
-            return
+            return len(paths)
         unread = _Unread(self.cache)
+        taken = len(paths)
         for path in unknown:
             if path.endswith("/"):
                 continue
+            if most is not None and unread.size >= most and unread.keeps_all_busy():
+                taken = paths.index(path)
+                break
             at = path if path.startswith("/") else self._prefix + path
             try:
                 status = os.stat(at)
@@ -79,6 +83,7 @@ class DiskFiles:
                 unread.add(at, path, status)
         for path, digest in unread.digests().items():
             self._memory.put(path, digest)
+        return taken
 
     def exists(self, path: str) -> bool:
         """Whether anything is there; a dangling symlink is something."""
@@ -277,6 +282,10 @@ class _Unread:
     """Regular files to be read together, in portions; what they turn out to be is kept in the cache."""
 
     def __init__(self, cache: StatCache) -> None:
+        self.count = 0
+        """Files that were added."""
+        self.size = 0
+        """Bytes in them."""
         self._cache = cache
         self._files: dict[str, os.stat_result] = {}
         self._names: dict[str, str] = {}
@@ -285,10 +294,18 @@ class _Unread:
     def add(self, at: str, path: str, status: os.stat_result) -> None:
         if status.st_size >= SMALL:
             _wait_out_tick(status)
+        self.count += 1
+        self.size += status.st_size
         self._files[at] = status
         self._names[at] = path
         if len(self._files) >= AT_ONCE:
             self._read()
+
+    def keeps_all_busy(self) -> bool:
+        """Whether there is a file for each processor."""
+        from flowmake.world.cpus import available_cpus  # here, since few have so much to read
+
+        return self.count >= available_cpus()
 
     def digests(self) -> dict[str, str]:
         """By path, but for files that are not any more what they were when they were added."""

@@ -13,6 +13,7 @@ import pytest
 
 from flowmake.core.ports import ABSENT, Files
 from flowmake.world.contents import hash_bytes
+from flowmake.world.cpus import available_cpus
 from flowmake.world.files import DiskFiles
 from tests.fakes import FakeFiles
 
@@ -105,6 +106,19 @@ def test_what_was_foreseen_is_as_if_it_had_been_asked_for(world: Any) -> None:
     assert world.files.digest("none") != ABSENT
     world.files.forget(["a"])
     assert world.files.digest("a") == world.files.digest("none")
+
+
+def test_as_many_are_foreseen_as_have_so_many_bytes_to_be_read(world: Any) -> None:
+    """A few more only where processors would be idle."""
+    paths = [f"{number:03}" for number in range(200)]
+    for path in paths:
+        world.write(path, path)
+    world.files.digest("000")
+    assert world.files.foresee(paths, 600) == 200
+    world.files.forget(paths[:150])
+    cores = available_cpus()
+    assert 10 <= world.files.foresee([*paths[150:], *paths[:150]], 30) - 50 <= max(10, cores)
+    assert world.files.foresee(paths) == 200
 
 
 def test_a_digest_is_remembered_until_forgotten(world: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,9 +17,15 @@ from flowmake.engine.states import State
 ONE = Claim()
 
 
-def schedule(edges: Mapping[str, Sequence[str]], seconds: Mapping[str, float] | None = None) -> Schedule:
+def schedule(
+    edges: Mapping[str, Sequence[str]],
+    seconds: Mapping[str, float] | None = None,
+    priorities: Mapping[str, int] | None = None,
+) -> Schedule:
     """`edges` maps names to what they wait for."""
-    made = Schedule(cast(Any, None), lambda name: edges[name], lambda name: (seconds or {}).get(name, 1.0))
+    priority = {name: SimpleNamespace(priority=(priorities or {}).get(name, 0)) for name in edges}
+    graph = SimpleNamespace(tasks={name: SimpleNamespace(declared=declared) for name, declared in priority.items()})
+    made = Schedule(cast(Any, graph), lambda name: edges[name], lambda name: (seconds or {}).get(name, 1.0))
     made.add(edges)
     made.rank()
     return made
@@ -110,16 +117,16 @@ def test_the_order_of_ready_tasks(
     edges: dict[str, list[str]], seconds: dict[str, float], priorities: dict[str, int], order: list[str]
 ) -> None:
     """Priority first, then the longest way to the end, then the order of arrival."""
-    made = schedule(edges, seconds)
+    made = schedule(edges, seconds, priorities)
     for name in [name for name, upstream in edges.items() if not upstream]:
-        made.put(name, ONE, priorities.get(name, 0))
+        made.put(name, ONE)
     assert take_all(made) == order
 
 
 def test_the_best_that_fits_is_taken_whatever_waits_before_it() -> None:
-    made = schedule({"big": [], "small": []})
-    made.put("big", Claim(4), 9)
-    made.put("small", ONE, 0)
+    made = schedule({"big": [], "small": []}, priorities={"big": 9})
+    made.put("big", Claim(4))
+    made.put("small", ONE)
     assert made.best(lambda claim: claim.cpu == 1) == ("small", ONE)
     assert [taken(made, 1), taken(made, 1), taken(made), taken(made)] == ["small", None, "big", None]
 

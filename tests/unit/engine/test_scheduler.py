@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 
 from flowmake.core.events import TaskFinished, TaskJudged, TasksFound, TaskStarted
 from flowmake.core.evidence import MANY
+from flowmake.core.model import Check
 from flowmake.core.ports import Ended, Work
+from flowmake.engine.judging import AHEAD, PATIENCE, PORTION
 from flowmake.engine.states import State
 from flowmake.world.files import DiskFiles
 from tests.stage import FakeSlots, Stage, state_names
@@ -123,6 +125,80 @@ def test_what_an_end_leads_to_is_started_first_where_it_has_priority(stage: Stag
     stage.seconds |= {"t0": 2}
     stage.run(jobs=2)
     assert story(stage)[:4] == ["+t", "+t0", "-t", "+urgent"]
+
+
+def judged_before(stage: Stage, started: str) -> int:
+    """How many tasks had been judged when that one was started."""
+    seen = takewhile(lambda e: not (isinstance(e, TaskStarted) and e.task == started), stage.events)
+    return sum(isinstance(event, TaskJudged) for event in seen)
+
+
+def test_what_is_ready_does_not_wait_until_all_is_judged(stage: Stage) -> None:
+    stage.flowfile(tasks(2 * PORTION + 1))
+    assert stage.run(jobs=2).counts == {"succeeded": 2 * PORTION + 1}
+    assert judged_before(stage, "t0") == PORTION
+    assert judged_before(stage, f"t{2 * PORTION}") == 2 * PORTION + 1
+    assert stage.started() == [f"t{number}" for number in range(2 * PORTION + 1)]
+
+
+def test_the_most_urgent_are_judged_first_where_there_are_many(stage: Stage) -> None:
+    last = '[tasks.a]\noutputs = ["a"]\nrun = "make a"\n[tasks.b]\ninputs = ["a"]\nrun = "nothing"\n'
+    stage.flowfile(tasks(2 * PORTION) + last + tasks(1, "priority = 1").replace("t0", "first"))
+    stage.run(jobs=1)
+    assert stage.started()[:3] == ["first", "a", "t0"]
+
+
+def test_what_is_urgent_but_not_judged_yet_has_room_kept_for_it(stage: Stage) -> None:
+    """All of the first portion but one is fresh, and what one of them leads to is more urgent than that one."""
+    chain = "".join(
+        f'[tasks.c{number}]\ninputs = ["c{number}.in"]\noutputs = ["c{number}"]\nrun = "make c{number}"\n'
+        for number in range(PORTION + 1)
+    )
+    stage.flowfile(chain + '[tasks.end]\ninputs = ["c0"]\nrun = "nothing"\nalways = true\npriority = 2\n')
+    for number in range(PORTION + 1):
+        stage.write(f"c{number}.in")
+    stage.run(jobs=4)
+    stage.write(f"c{PORTION}.in", "new")
+    stage.run(jobs=1)
+    assert stage.started() == ["end", f"c{PORTION}"]
+
+
+def test_while_nothing_is_ready_more_and_more_is_judged_in_one_go(stage: Stage) -> None:
+    count = 4 * PORTION
+    stage.flowfile("".join(f'[tasks.t{n}]\noutputs = ["{n}"]\nrun = "make {n}"\n' for n in range(count)))
+    stage.run()
+    turns: list[float] = []
+    stage.on_tick = turns.append
+    assert stage.run().counts == {"fresh": count}
+    assert 2 <= len(turns) <= 5
+
+
+def test_what_is_ready_does_not_wait_for_gigabytes_to_be_read(stage: Stage) -> None:
+    stage.flowfile("".join(f'[tasks.t{n}]\ninputs = ["{n}"]\nrun = "nothing"\n' for n in range(8 * MANY)))
+    for number in range(8 * MANY):
+        stage.write(str(number))
+        os.truncate(stage.root / str(number), AHEAD // 4)  # no block of it is on the disk
+    assert stage.run(jobs=1).counts == {"succeeded": 8 * MANY}
+    assert judged_before(stage, "t0") < MANY
+    assert judged_before(stage, "t20") < 20 + MANY
+    assert stage.started() == [f"t{number}" for number in range(8 * MANY)]
+
+
+def test_what_is_ready_does_not_wait_long_for_what_takes_long_to_judge(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = DiskFiles.digest
+
+    def slowly(files: DiskFiles, path: str, check: Check = "content") -> str:
+        stage.clock.time += PATIENCE * 0.6
+        return digest(files, path, check)
+
+    stage.flowfile("".join(f'[tasks.t{n}]\ninputs = ["in{n}"]\nrun = "nothing"\n' for n in range(9)))
+    for number in range(9):
+        stage.write(f"in{number}")
+    monkeypatch.setattr(DiskFiles, "digest", slowly)
+    assert stage.run(jobs=1).counts == {"succeeded": 9}
+    assert [judged_before(stage, f"t{n}") for n in range(9)] == [2, 2, 4, 4, 6, 6, 8, 8, 9]
 
 
 @pytest.mark.parametrize("more", ['confirm = "sure?"', "console = true"])
@@ -470,7 +546,7 @@ def send(stage: Stage, number: int, *times: float) -> None:
 def test_a_signal_that_comes_while_many_files_are_looked_at_starts_nothing(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(files: DiskFiles, paths: Iterable[str]) -> None:
+    def interrupted(files: DiskFiles, paths: Iterable[str], most: int | None = None) -> int:
         stage.signals.send(signal.SIGINT)
         raise KeyboardInterrupt
 
@@ -484,7 +560,7 @@ def test_a_signal_that_comes_while_many_files_are_looked_at_starts_nothing(
 def test_an_interruption_that_is_no_signal_goes_on_to_who_knows_of_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(files: DiskFiles, paths: Iterable[str]) -> None:
+    def interrupted(files: DiskFiles, paths: Iterable[str], most: int | None = None) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(DiskFiles, "foresee", interrupted)
