@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -151,7 +150,7 @@ class Evidence:
             paths += self.temporary.without(list(self._named(self.graph.tasks[name])))
             ends.append(len(paths))
         taken = self.files.foresee(paths, most)
-        return max(bisect_right(ends, taken), 1)
+        return max(sum(end <= taken for end in ends), 1)
 
     def _named(self, task: Task) -> Iterator[str]:
         for entry in task.inputs:

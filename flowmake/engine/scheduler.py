@@ -23,6 +23,7 @@ from flowmake.engine.policy import Outcome, Policy, Signals, Slots
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Running, Session
 from flowmake.engine.states import GOOD, STATUS, State
+from flowmake.engine.stopping import Stopping
 from flowmake.engine.temps import Temps
 from flowmake.engine.timers import Timers
 
@@ -87,6 +88,7 @@ class Scheduler:
             self._settle_unrun,
         )
         self._timers = Timers(session.clock)
+        self._stopping = Stopping(self._running, self._timers, policy.grace)
         self._ends: deque[_End] = deque()
         self._arrivals = Arrivals(session.root, session.clock)
         self._latencies = {name: executor.traits.latency for name, executor in session.executors.items()}
@@ -259,9 +261,7 @@ class Scheduler:
             self._finish(running, claim, Ended(name, error=running.launch_error))
             return
         self._running[name] = (running, claim)
-        timeout = running.task.declared.timeout
-        if timeout is not None and not running.executor.traits.remote:
-            self._timers.after(timeout, lambda: self._time_out(running))
+        self._stopping.limit(running)
 
     def _give_back(self, claim: Claim) -> None:
         self._limits.give_back(claim)
@@ -379,9 +379,7 @@ class Scheduler:
 
     def _stop_all(self, *, kill: bool = False) -> None:
         self._course.halted = True
-        for running, _ in list(self._running.values()):
-            running.stopped = True
-            self._stop(running, kill=kill)
+        self._stopping.stop_all(kill=kill)
         self._start_no_more()
 
     def _start_no_more(self) -> None:
@@ -389,24 +387,6 @@ class Scheduler:
         for name in list(self._retrying):
             if name in self._retrying:
                 self._give_up_retry(name)
-
-    def _time_out(self, running: Running) -> None:
-        if self._is_current(running) and not running.stopped:
-            running.timed_out = True
-            self._stop(running)
-
-    def _stop(self, running: Running, *, kill: bool = False) -> None:
-        running.executor.stop(running.task.name, kill=kill)
-        if not kill:
-            self._timers.after(self._policy.grace, lambda: self._kill(running))
-
-    def _kill(self, running: Running) -> None:
-        if self._is_current(running):
-            running.executor.stop(running.task.name, kill=True)
-
-    def _is_current(self, running: Running) -> bool:
-        entry = self._running.get(running.task.name)
-        return entry is not None and entry[0] is running
 
     def _now(self) -> float:
         return self._session.clock.now()
