@@ -16,8 +16,8 @@ from flowmake.core.plan import Demand
 from flowmake.core.staleness import Facts, Stale, judge
 from flowmake.engine.attempts import Attempts
 from flowmake.engine.backlog import Backlog
-from flowmake.engine.course import Course
 from flowmake.engine.limits import Claim, Limits
+from flowmake.engine.policy import Course
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Judged, Session
 from flowmake.engine.states import GOOD, SETTLED, State

@@ -1,4 +1,4 @@
-"""What a run is told and what it comes to: signals, job slots, how to go on, the outcome. Decides nothing."""
+"""What a run is told and comes to: signals, job slots, how and whether to go on, the outcome. Decides nothing."""
 
 from __future__ import annotations
 
@@ -20,6 +20,26 @@ class Signals(Protocol):
     def raising(self) -> AbstractContextManager[None]:
         """Meanwhile a signal that comes raises `KeyboardInterrupt`, too."""
         ...
+
+
+class Course:
+    """Whether a run goes on. `stopping`: nothing more is started; `halted`: what ran was asked to end, too."""
+
+    def __init__(self, signals: Signals) -> None:
+        self.signals = signals
+        self.stopping = False
+        self.halted = False
+        self.deadline_passed = False
+        self._seen = 0
+
+    def is_signalled(self) -> bool:
+        """Has a signal come that nobody has heeded yet?"""
+        return self.signals.count > self._seen
+
+    def heed(self) -> int:
+        """Take note of the signals that have come; how many that are by now, 0 if none is new."""
+        seen, self._seen = self._seen, self.signals.count
+        return self._seen if self._seen > seen else 0
 
 
 class Slots(Protocol):

@@ -16,10 +16,9 @@ from flowmake.core.ports import Ended
 from flowmake.engine.arrivals import Arrivals
 from flowmake.engine.attempts import Attempts, Result
 from flowmake.engine.backlog import Backlog
-from flowmake.engine.course import Course
 from flowmake.engine.judging import Judging
 from flowmake.engine.limits import Claim, Limits
-from flowmake.engine.policy import Outcome, Policy, Signals, Slots
+from flowmake.engine.policy import Course, Outcome, Policy, Signals, Slots
 from flowmake.engine.schedule import Schedule
 from flowmake.engine.session import Running, Session
 from flowmake.engine.states import GOOD, STATUS, State
