@@ -15,8 +15,10 @@ class Backlog:
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
         self._ranked: list[tuple[float, float, int, str]] = []
-        """What fell due before the latest names, where it was too many for one go: a heap, most urgent first."""
+        """What fell due before the latest names, where it was too much for one go: a heap, most urgent first."""
         self._order = count()
+        self._first = 0
+        """The order of the first of those that were put back, which come before their equals: it falls below 0."""
 
     def __bool__(self) -> bool:
         return bool(self._schedule.due or self._ranked)
@@ -31,8 +33,10 @@ class Backlog:
         return [heapq.heappop(self._ranked)[-1] for _ in range(min(most, len(self._ranked)))]
 
     def put_back(self, names: Sequence[str]) -> None:
-        """They are due still."""
-        self._schedule.due[:0] = names
+        """These, taken last, are due still."""
+        self._first -= len(names)
+        for order, name in enumerate(names, self._first):
+            self._push(name, order)
 
     def is_behind(self, name: str) -> bool:
         """Is this ready task at least as urgent as all that is due?"""
@@ -42,5 +46,8 @@ class Backlog:
     def _rank(self) -> None:
         schedule = self._schedule
         for name in schedule.due:
-            heapq.heappush(self._ranked, (*schedule.urgency(name), next(self._order), name))
+            self._push(name, next(self._order))
         schedule.due.clear()
+
+    def _push(self, name: str, order: int) -> None:
+        heapq.heappush(self._ranked, (*self._schedule.urgency(name), order, name))

@@ -83,9 +83,9 @@ class Judging:
 
         A signal that comes meanwhile ends the turn: that does not wait for a huge file. `is_idle`: nothing runs.
         """
-        left = self._portion
-        until = self._session.clock.monotonic() + PATIENCE
-        while left > 0 and self._backlog and not self._course.is_signalled():
+        left, monotonic = self._portion, self._session.clock.monotonic
+        until = monotonic() + PATIENCE
+        while left > 0 and self._backlog and not self._course.is_signalled() and monotonic() <= until:
             names = self._backlog.take(left)
             done = self._judge_some(names, until)
             left -= done

@@ -34,3 +34,13 @@ def test_it_is_behind_a_ready_task_unless_something_in_it_is_more_urgent() -> No
     made.move("b", State.FRESH)
     assert backlog.is_behind("a")
     assert backlog.take(9) == ["after"]
+
+
+def test_what_is_put_back_comes_before_its_equals_that_were_not_taken() -> None:
+    names = [f"t{number}" for number in range(9)]
+    backlog = Backlog(schedule({name: [] for name in names}))
+    assert backlog.take(4) == names[:4]
+    backlog.put_back(names[2:4])
+    assert backlog.take(3) == names[2:5]
+    backlog.put_back(names[3:5])
+    assert backlog.take(9) == names[3:]

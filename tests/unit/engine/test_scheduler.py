@@ -184,21 +184,44 @@ def test_what_is_ready_does_not_wait_for_gigabytes_to_be_read(stage: Stage) -> N
     assert stage.started() == [f"t{number}" for number in range(8 * MANY)]
 
 
-def test_what_is_ready_does_not_wait_long_for_what_takes_long_to_judge(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def slowly_digested(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a file takes more than half of the time after which nobody is kept waiting."""
     digest = DiskFiles.digest
 
     def slowly(files: DiskFiles, path: str, check: Check = "content") -> str:
         stage.clock.time += PATIENCE * 0.6
         return digest(files, path, check)
 
+    monkeypatch.setattr(DiskFiles, "digest", slowly)
+
+
+def test_what_is_ready_does_not_wait_long_for_what_takes_long_to_judge(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage.flowfile("".join(f'[tasks.t{n}]\ninputs = ["in{n}"]\nrun = "nothing"\n' for n in range(9)))
     for number in range(9):
         stage.write(f"in{number}")
-    monkeypatch.setattr(DiskFiles, "digest", slowly)
+    slowly_digested(stage, monkeypatch)
     assert stage.run(jobs=1).counts == {"succeeded": 9}
     assert [judged_before(stage, f"t{n}") for n in range(9)] == [2, 2, 4, 4, 6, 6, 8, 8, 9]
+
+
+def test_nobody_waits_long_for_fresh_tasks_either_that_come_up_one_after_the_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = "".join(
+        f'[tasks.t{n}]\ninputs = ["in{n}"{f", {str(n - 1)!r}" if n else ""}]\noutputs = ["{n}"]\nrun = "make {n}"\n'
+        for n in range(9)
+    )
+    stage.flowfile(links)
+    for number in range(9):
+        stage.write(f"in{number}")
+    stage.run()
+    slowly_digested(stage, monkeypatch)
+    turns: list[float] = []
+    stage.on_tick = turns.append
+    assert stage.run().counts == {"fresh": 9}
+    assert len(turns) >= 9
 
 
 @pytest.mark.parametrize("more", ['confirm = "sure?"', "console = true"])
