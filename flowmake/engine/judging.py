@@ -87,24 +87,27 @@ class Judging:
         until = monotonic() + PATIENCE
         while left > 0 and self._backlog and not self._course.is_signalled() and monotonic() <= until:
             names = self._backlog.take(left)
-            done = self._judge_some(names, until)
+            done = self._judge_some(names)
             left -= done
             self.takes_long = done < len(names)
             if self.takes_long:
                 self._backlog.put_back(names[done:])
                 break
-        # While there is nothing to start, nobody is kept waiting, and files are read side by side the better.
-        self._portion = self._portion * 2 if is_idle and not self._schedule.has_ready else PORTION
+        # While there is nothing to start, nobody is kept waiting, and files are read side by side the better. But never
+        # more than can be judged in a turn: what is put back has been taken, ranked and looked at for nothing.
+        is_enough = self.takes_long or not is_idle or self._schedule.has_ready
+        self._portion = PORTION if is_enough else self._portion * 2
 
-    def _judge_some(self, names: Sequence[str], until: float) -> int:
-        """Judge the first of these names, at the least, before that monotonic time; how many it was."""
-        done = 0
+    def _judge_some(self, names: Sequence[str]) -> int:
+        """Judge the first of these names, at the least, until that has taken long; how many it was."""
+        done, monotonic = 0, self._session.clock.monotonic
         try:
             taken = self._foresee(names) if len(names) > 1 else 1
+            until = monotonic() + PATIENCE  # from here: to judge what has been looked at takes little, as a rule
             while done < taken:
                 self._judge_or_settle(names[done])
                 done += 1
-                if done < taken and (self._course.is_signalled() or self._session.clock.monotonic() > until):
+                if done < taken and (self._course.is_signalled() or monotonic() > until):
                     break
         except KeyboardInterrupt:
             if not self._course.is_signalled():

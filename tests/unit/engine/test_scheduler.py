@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise, takewhile
 
 import pytest
@@ -171,6 +171,33 @@ def test_while_nothing_is_ready_more_and_more_is_judged_in_one_go(stage: Stage) 
     stage.on_tick = turns.append
     assert stage.run().counts == {"fresh": count}
     assert 2 <= len(turns) <= 5
+
+
+@pytest.mark.parametrize(("looking", "judging"), [(PATIENCE / 20, 0.0), (0.0, PATIENCE / 20), (PATIENCE, PATIENCE)])
+def test_however_slow_it_is_no_turn_looks_at_many_more_names_than_it_judges(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, looking: float, judging: float
+) -> None:
+    count = 8 * PORTION
+    stage.flowfile("".join(f'[tasks.t{n}]\noutputs = ["{n}"]\nrun = "make {n}"\n' for n in range(count)))
+    stage.run()
+    looked: list[str] = []
+    foresee, digest = DiskFiles.foresee, DiskFiles.digest
+
+    def slowly_foreseen(files: DiskFiles, paths: Sequence[str], most: int | None = None) -> int:
+        looked.extend(paths)
+        stage.clock.time += looking * len(paths)
+        return foresee(files, paths, most)
+
+    def slowly_digested(files: DiskFiles, path: str, check: Check = "content") -> str:
+        stage.clock.time += judging
+        return digest(files, path, check)
+
+    monkeypatch.setattr(DiskFiles, "foresee", slowly_foreseen)
+    monkeypatch.setattr(DiskFiles, "digest", slowly_digested)
+    turns: list[float] = []
+    stage.on_tick = turns.append
+    assert stage.run().counts == {"fresh": count}
+    assert len(looked) <= 2 * count + PORTION * len(turns)
 
 
 def test_what_is_ready_does_not_wait_for_gigabytes_to_be_read(stage: Stage) -> None:
