@@ -190,7 +190,7 @@ def _compile(path: str, invocation: Invocation, sight: Sight, names: list[str], 
     """Write the compiled graph beside its snapshot; its seal, empty where there is none."""
     if invocation.asked is None:
         return ""
-    from flowmake.core.flattening import flatten
+    from flowmake.core.flattening import NotPlain, flatten
     from flowmake.world import sections
 
     view = sight.view
@@ -198,7 +198,10 @@ def _compile(path: str, invocation: Invocation, sight: Sight, names: list[str], 
     has_leftovers = any(view.graph.producer(path) is None for path in undeclared)
     question = Question(sight.demand.targets, invocation.asked)
     flat = flatten(view.evidence, names, looked.decisive, question, has_leftovers)
-    return "" if flat is None else sections.write(path + snapshot.GRAPH, flat, __version__)
+    try:
+        return sections.write(path + snapshot.GRAPH, flat, __version__)
+    except NotPlain:
+        return ""
 
 
 def _deadlines(graph: Graph, evidence: Evidence, tasks: Iterable[Task]) -> Iterator[float]:
@@ -251,4 +254,4 @@ def _seal(kept: Kept) -> str:
         return kept.found.seal
     from flowmake.world import sections
 
-    return sections.write(kept.found.path + snapshot.GRAPH, kept.compiled.revised(), __version__)
+    return sections.write(kept.found.path + snapshot.GRAPH, kept.compiled.revised().items(), __version__)

@@ -6,11 +6,12 @@ A section of blocks comes with one that tells where each begins, so that nothing
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Generic, TypeVar
 
-Sections = Mapping[str, bytes | memoryview]
+Section = bytes | bytearray | memoryview
+Sections = Mapping[str, Section]
 Item = TypeVar("Item")
 
 
@@ -24,7 +25,7 @@ class Blocks(Generic[Item]):
         self._decode = decode
         self._known: dict[int, Item] = {}
 
-    def blocks(self) -> list[bytes | memoryview]:
+    def blocks(self) -> list[Section]:
         """All of them, as they are."""
         return [self._data[begin:end] for begin, end in pairwise(self._begins)]
 
@@ -37,10 +38,13 @@ class Blocks(Generic[Item]):
         return self._known[number]
 
 
-def packed(name: str, blocks: Sequence[bytes | memoryview]) -> Sections:
-    """The two sections that `Blocks` reads."""
-    begins = array("I", accumulate(map(len, blocks), initial=0))
-    return {name: b"".join(blocks), f"{name} begins": begins.tobytes()}
+def packed(name: str, blocks: Iterable[Section]) -> Sections:
+    """The two sections that `Blocks` reads. Of blocks that are made one by one, no two need be there at once."""
+    data, begins = bytearray(), array("I", [0])
+    for block in blocks:
+        data += block
+        begins.append(len(data))
+    return {name: data, f"{name} begins": begins.tobytes()}
 
 
 def numbers(data: memoryview) -> tuple[int, ...]:
@@ -58,6 +62,6 @@ def joined(texts: Iterable[str]) -> bytes:
     return "\0".join(["", *texts, ""]).encode("utf-8", "surrogateescape")
 
 
-def texts(section: bytes | memoryview) -> list[str]:
+def texts(section: Section) -> list[str]:
     """What was `joined`."""
     return bytes(section[1:-1]).decode("utf-8", "surrogateescape").split("\0") if len(section) > 2 else []

@@ -1,55 +1,48 @@
-"""The part of a graph that one question needs, flattened to bytes for `compiled` to load. Unaware of files."""
+"""The part of a graph that one question needs, flattened to bytes for `compiled` to load. Unaware of files.
+
+Section by section, each made when it is asked for and let go of then: all of them together, with what they are made
+of, would take a third of what the graph itself takes.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain
 
-from xxhash import xxh3_128_digest
-
-from flowmake.core.blocks import Sections, joined, packed, path_bytes
-from flowmake.core.compiled import UNWRITABLE, Entry, Question, encoded, flow_text
+from flowmake.core.blocks import Section, joined, packed, path_bytes
+from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
-from flowmake.core.model import Declaration
+
+
+class NotPlain(Exception):
+    """The graph holds what must not be written down, or what changes while it is worked on."""
 
 
 def flatten(
     evidence: Evidence, names: Sequence[str], decisive: Iterable[str], question: Question, has_leftovers: bool
-) -> Sections | None:
-    """The tasks behind `names`, all fresh and upstream first, as bytes by section; None where that would not do.
+) -> Iterator[tuple[str, Section]]:
+    """The tasks behind `names`, all fresh and upstream first, as bytes by section. Raises `NotPlain` on the way.
 
     `decisive` are paths on which more hangs than the tasks that read them. `has_leftovers`: there are files that
     tasks made which are gone, so that a glob does not match all that is there.
     """
     graph = evidence.graph
     if not _is_plain(graph):
-        return None
-    numbers = {name: number for number, name in enumerate(names)}
+        raise NotPlain
     try:
-        makers = graph.outputs
-        written = {name: encoded(declared) for name, declared in graph.flow.declarations.items()}
-        sections = {
-            "flow": flow_text(graph.flow),
-            "question": encoded(question),
-            "declared": encoded({name: xxh3_128_digest(text) for name, text in written.items()}),
-            "makers": encoded((makers.files, makers.directories, makers.globs)),
-            **_tasks(evidence, numbers, written, has_leftovers),
-            **packed("down", [array("I", one).tobytes() for one in _downstream(graph, names, numbers)]),
-        }
-    except (*UNWRITABLE, KeyError):  # a task beyond the question
-        return None
-    owners = {path_bytes(path): one for path, one in _owners(evidence, names).items()}
-    paths = sorted(owners)
-    return {
-        **sections,
-        "names": joined(names),
-        "groups": joined(name for name in names if graph.tasks[name].is_group),
-        "decisive": joined(sorted({*decisive})),
-        **packed("path", paths),
-        **packed("owner", [array("I", owners[path]).tobytes() for path in paths]),
-    }
+        yield "flow", flow_text(graph.flow)
+        yield "question", encoded(question)
+        yield "declared", encoded({name: declared_digest(one) for name, one in graph.flow.declarations.items()})
+        yield "makers", encoded((graph.outputs.files, graph.outputs.directories, graph.outputs.globs))
+        yield "names", joined(names)
+        yield "groups", joined(name for name in names if graph.tasks[name].is_group)
+        yield "decisive", joined(sorted({*decisive}))
+        yield from _tasks(evidence, names, has_leftovers)
+        yield from _owners(evidence, names)
+    except (*UNWRITABLE, KeyError) as error:  # a task beyond the question
+        raise NotPlain from error
 
 
 def _is_plain(graph: Graph) -> bool:
@@ -61,34 +54,32 @@ def _is_plain(graph: Graph) -> bool:
     return not any(output.temp for output in outputs)
 
 
-def _tasks(
-    evidence: Evidence, numbers: Mapping[str, int], written: Mapping[str, bytes], has_leftovers: bool
-) -> Sections:
-    """`written` are the declarations of the flow as bytes."""
-    own = evidence.graph.flow.declarations
-    declarations: dict[int, tuple[int, Declaration]] = {}
-    entries = [encoded(_entry(evidence, name, numbers, declarations, has_leftovers)) for name in numbers]
-    # In this order, since the entries find the declarations.
-    packed_entries = packed("entry", entries)
-    texts = [written[d.name] if own.get(d.name) is d else encoded(d) for _, d in declarations.values()]
-    return {**packed_entries, **packed("declaration", texts)}
+def _tasks(evidence: Evidence, names: Sequence[str], has_leftovers: bool) -> Iterator[tuple[str, Section]]:
+    graph = evidence.graph
+    numbers = {name: number for number, name in enumerate(names)}
+    declarations = list({id(one): one for one in (graph.tasks[name].declared for name in names)}.values())
+    places = {id(declared): place for place, declared in enumerate(declarations)}
+    yield from packed("declaration", map(encoded, declarations)).items()
+    entries = (encoded(_entry(evidence, name, numbers, places, has_leftovers)) for name in names)
+    yield from packed("entry", entries).items()
+    down = _downstream(graph, names, numbers)
+    yield from packed("down", (array("I", one).tobytes() for one in down)).items()
 
 
 def _entry(
     evidence: Evidence,
     name: str,
     numbers: Mapping[str, int],
-    declarations: dict[int, tuple[int, Declaration]],
+    places: Mapping[int, int],
     has_leftovers: bool,
 ) -> Entry:
+    """`places` are those of the declarations, by identity."""
     graph = evidence.graph
     task, trace = graph.tasks[name], evidence.trace(name)
-    declared = task.declared
-    number, _ = declarations.setdefault(id(declared), (len(declarations), declared))
     kinds = {entry.kind for entry in task.inputs}
     order_only = graph.order_only(name)
     return Entry(
-        number,
+        places[id(task.declared)],
         task.keys,
         task.inputs,
         task.outputs,
@@ -115,15 +106,39 @@ def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) 
     return down
 
 
-def _owners(evidence: Evidence, names: Iterable[str]) -> dict[str, list[int]]:
-    """Which tasks were judged by which path, in order."""
-    owners: dict[str, list[int]] = {}
+def _owners(evidence: Evidence, names: Iterable[str]) -> Iterator[tuple[str, Section]]:
+    """Which tasks were judged by which path, in order of the paths' bytes.
+
+    Paths and tasks are paired by number, and the pairs brought in order by counting: a list for each path would take
+    more than all the rest.
+    """
+    places: dict[bytes, int] = {}
+    pairs = array("I"), array("I")
     for number, name in enumerate(names):
-        task = evidence.graph.tasks[name]
-        if task.is_group:
-            continue
-        trace = evidence.trace(name)
-        read = () if trace is None else trace.inputs
-        for path in {*read, *evidence.output_paths(task), *evidence.modules(task)}:
-            owners.setdefault(path, []).append(number)
-    return owners
+        for path in _judged_by(evidence, name):
+            pairs[0].append(places.setdefault(path_bytes(path), len(places)))
+            pairs[1].append(number)
+    counts = array("I", bytes(4 * len(places)))
+    for place in pairs[0]:
+        counts[place] += 1
+    ends = array("I", accumulate(counts))
+    owners = array("I", bytes(4 * len(pairs[1])))
+    for place, number in zip(reversed(pairs[0]), reversed(pairs[1]), strict=True):
+        ends[place] -= 1
+        owners[ends[place]] = number
+    begins, paths = ends, sorted(places)
+    yield from packed("path", paths).items()
+    blocks = (
+        owners[begins[place] : begins[place] + counts[place]].tobytes() for place in map(places.__getitem__, paths)
+    )
+    yield from packed("owner", blocks).items()
+
+
+def _judged_by(evidence: Evidence, name: str) -> set[str]:
+    """The paths that a task was judged by; none for a group."""
+    task = evidence.graph.tasks[name]
+    if task.is_group:
+        return set()
+    trace = evidence.trace(name)
+    read = () if trace is None else trace.inputs
+    return {*read, *evidence.output_paths(task), *evidence.modules(task)}

@@ -1,23 +1,43 @@
-"""Named sections of bytes in one file that is read whole or not at all. Unaware of what is in them."""
+"""Named sections of bytes in one file that is read whole or not at all. Unaware of what is in them.
+
+The table of what they are called and how long they are comes last, so that each can be written as soon as it is made.
+"""
 
 from __future__ import annotations
 
 import marshal
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from flowmake.world import snapshot
 
-MAGIC = b"flowmake sections 2\n"
+MAGIC = b"flowmake sections 3\n"
+TAIL = 4
+"""Bytes in which the length of the table is told."""
 
 
-def write(path: str, sections: Mapping[str, bytes | memoryview], version: str) -> str:
-    """Write them; the seal that tells this file from any other. Raises `OSError`."""
-    lengths = {name: len(data) for name, data in sections.items()}
-    table = marshal.dumps((version, lengths))
-    snapshot.replace(path, MAGIC, len(table).to_bytes(4, "big"), table, *sections.values())
-    return _seal(table, *sections.values())
+def write(path: str, sections: Iterable[tuple[str, bytes | bytearray | memoryview]], version: str) -> str:
+    """Write them, one after the other as they come; the seal that tells this file from any other.
+
+    Raises `OSError`, and what `sections` raises; the file is as it was then.
+    """
+    hasher = xxh3_64()
+    lengths: dict[str, int] = {}
+
+    def parts() -> Iterator[bytes | bytearray | memoryview]:
+        yield MAGIC
+        for name, data in sections:
+            lengths[name] = len(data)
+            hasher.update(data)
+            yield data
+        table = marshal.dumps((version, lengths))
+        table += len(table).to_bytes(TAIL, "big")
+        hasher.update(table)
+        yield table
+
+    snapshot.replace(path, parts())
+    return hasher.hexdigest()
 
 
 def read(path: str, seal: str, version: str) -> dict[str, memoryview] | None:
@@ -27,19 +47,12 @@ def read(path: str, seal: str, version: str) -> dict[str, memoryview] | None:
             data = memoryview(file.read())
     except OSError:
         return None
-    start = len(MAGIC) + 4
-    end = start + int.from_bytes(data[len(MAGIC) : start], "big")
-    if data[: len(MAGIC)] != MAGIC or seal != _seal(data[start:end], data[end:]):
+    body = data[len(MAGIC) :]
+    if data[: len(MAGIC)] != MAGIC or seal != xxh3_64_hexdigest(body):
         return None
-    made_by, lengths = marshal.loads(data[start:end])
-    return _parted(data[end:], lengths) if made_by == version else None
-
-
-def _seal(table: bytes | memoryview, *body: bytes | memoryview) -> str:
-    hasher = xxh3_64()
-    for part in body:
-        hasher.update(part)
-    return f"{hasher.hexdigest()}-{xxh3_64_hexdigest(table)}"
+    length = int.from_bytes(body[-TAIL:], "big")
+    made_by, lengths = marshal.loads(body[-TAIL - length : -TAIL])
+    return _parted(body, lengths) if made_by == version else None
 
 
 def _parted(body: memoryview, lengths: Mapping[str, int]) -> dict[str, memoryview]:

@@ -157,16 +157,21 @@ def keep(path: str, header: Header, chunks: list[Chunk]) -> None:
     """Write a snapshot file. Raises `OSError`."""
     body = marshal.dumps((header, chunks))
     _make_room(path)
-    replace(path, MAGIC, crc32(body).to_bytes(4, "big"), body)
+    replace(path, (MAGIC, crc32(body).to_bytes(4, "big"), body))
 
 
-def replace(path: str, *parts: bytes | memoryview) -> None:
-    """Write a file as a whole, part by part, and its folder if need be. Raises `OSError`."""
+def replace(path: str, parts: Iterable[bytes | bytearray | memoryview]) -> None:
+    """Write a file as a whole, part by part, and its folder if need be. Raises `OSError`, and what `parts` raises."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     draft = f"{path}.{os.getpid()}"
-    with open(draft, "wb") as file:
-        file.writelines(parts)
-    os.replace(draft, path)
+    try:
+        with open(draft, "wb") as file:
+            file.writelines(parts)
+        os.replace(draft, path)
+    except BaseException:
+        if os.path.lexists(draft):
+            os.unlink(draft)
+        raise
 
 
 def _chunks(states: Mapping[bytes, Figures]) -> Iterator[Chunk]:

@@ -392,7 +392,7 @@ def test_that_of_another_flowmake_is_none(built: Project, section: str, data: by
     told = sections.read(str(graph), found.seal, flowmake.__version__)
     assert told is not None
     other = {**told, section: data} if data is not None else {name: told[name] for name in told if name != section}
-    Patch({}, set(), set()).write(found, sections.write(str(graph), other, flowmake.__version__))
+    Patch({}, set(), set()).write(found, sections.write(str(graph), other.items(), flowmake.__version__))
     built.write("in", "new")
     done, by_parts = again(built)
     assert (done.code, by_parts) == (0, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowmake.core.compiled import Compiled, Question
-from flowmake.core.flattening import flatten
+from flowmake.core.flattening import NotPlain, flatten
 from flowmake.core.model import Trace
 from flowmake.core.plan import needed
 from tests.desk import Desk
@@ -49,7 +49,10 @@ def compiled(desk: Desk, *, decisive: tuple[str, ...] = (), has_leftovers: bool 
     evidence = desk.evidence
     names = needed(evidence.graph, desk.demand())
     flat = flatten(evidence, names, decisive, Question(("last",), b"asked"), has_leftovers)
-    return None if flat is None else Compiled(flat)
+    try:
+        return Compiled(dict(flat))
+    except NotPlain:
+        return None
 
 
 def sure(desk: Desk) -> Compiled:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +15,15 @@ PARTS = {"names": b"one\0two", "empty": b"", "numbers": bytes(range(256))}
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = str(tmp_path / "new" / "graph")
-    seal = sections.write(path, PARTS, "1")
+    seal = sections.write(path, PARTS.items(), "1")
     assert sections.read(path, seal, "1") == PARTS
 
 
 def test_another_seal_or_version_is_another_file(tmp_path: Path) -> None:
     path = str(tmp_path / "graph")
-    seal = sections.write(path, PARTS, "1")
+    seal = sections.write(path, PARTS.items(), "1")
     assert sections.read(path, seal, "2") is None
-    assert sections.write(path, {**PARTS, "empty": b"no more"}, "1") != seal
+    assert sections.write(path, {**PARTS, "empty": b"no more"}.items(), "1") != seal
     assert sections.read(path, seal, "1") is None
     assert sections.read(str(tmp_path / "none"), seal, "1") is None
 
@@ -29,7 +31,7 @@ def test_another_seal_or_version_is_another_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("at", [0, 21, 25, 60, 150])
 def test_each_byte_counts(tmp_path: Path, at: int) -> None:
     path = tmp_path / "graph"
-    seal = sections.write(str(path), PARTS, "1")
+    seal = sections.write(str(path), PARTS.items(), "1")
     data = bytearray(path.read_bytes())
     data[at] ^= 1
     path.write_bytes(data)
@@ -39,6 +41,19 @@ def test_each_byte_counts(tmp_path: Path, at: int) -> None:
 @pytest.mark.parametrize("length", [0, 10, 22, 40, 200])
 def test_cut_off_it_is_none(tmp_path: Path, length: int) -> None:
     path = tmp_path / "graph"
-    seal = sections.write(str(path), PARTS, "1")
+    seal = sections.write(str(path), PARTS.items(), "1")
     path.write_bytes(path.read_bytes()[:length])
     assert sections.read(str(path), seal, "1") is None
+
+
+def test_what_cannot_be_made_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    def failing() -> Iterator[tuple[str, bytes]]:
+        yield "names", b"other"
+        raise KeyError
+
+    path = tmp_path / "graph"
+    seal = sections.write(str(path), PARTS.items(), "1")
+    with pytest.raises(KeyError):
+        sections.write(str(path), failing(), "1")
+    assert os.listdir(tmp_path) == ["graph"]
+    assert sections.read(str(path), seal, "1") == PARTS
