@@ -194,7 +194,7 @@ def _compile(path: str, invocation: Invocation, sight: Sight, names: list[str], 
     from flowmake.world import sections
 
     view = sight.view
-    undeclared = view.store.made().keys() - view.graph.outputs.files.keys()
+    undeclared = view.store.made_beside(view.graph.outputs.files)
     has_leftovers = any(view.graph.producer(path) is None for path in undeclared)
     question = Question(sight.demand.targets, invocation.asked)
     flat = flatten(view.evidence, names, looked.decisive, question, has_leftovers)
@@ -254,4 +254,4 @@ def _seal(kept: Kept) -> str:
         return kept.found.seal
     from flowmake.world import sections
 
-    return sections.write(kept.found.path + snapshot.GRAPH, kept.compiled.revised().items(), __version__)
+    return sections.write(kept.found.path + snapshot.GRAPH, kept.compiled.revised(), __version__)

@@ -154,7 +154,7 @@ def _remove_empty_folders(folder: str, root: str) -> None:
 
 def find_orphans(view: View) -> list[str]:
     """Files as flowmake made them that no task makes any more; what was edited since is the user's."""
-    undeclared = view.store.made().keys() - view.graph.outputs.files.keys()
+    undeclared = view.store.made_beside(view.graph.outputs.files)
     return sorted(filter(view.graph.is_leftover, undeclared))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import time
 
@@ -186,6 +186,9 @@ class FakeStore:
 
     def made(self) -> Mapping[str, str]:
         return dict(self._made)
+
+    def made_beside(self, declared: Container[str]) -> set[str]:
+        return {path for path in self._made if path not in declared}
 
     def unmake(self, paths: Iterable[str]) -> None:
         for path in paths:

@@ -6,13 +6,17 @@ A section of blocks comes with one that tells where each begins, so that nothing
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Generic, TypeVar
 
 Section = bytes | bytearray | memoryview
 Sections = Mapping[str, Section]
+Piece = tuple[str, Section]
+"""A section by its name, or what comes next in it: what is told under one name belongs together."""
 Item = TypeVar("Item")
+ENOUGH = 1 << 20
+"""Bytes in a piece, from which on another one is begun."""
 
 
 class Blocks(Generic[Item]):
@@ -38,13 +42,18 @@ class Blocks(Generic[Item]):
         return self._known[number]
 
 
-def packed(name: str, blocks: Iterable[Section]) -> Sections:
-    """The two sections that `Blocks` reads. Of blocks that are made one by one, no two need be there at once."""
-    data, begins = bytearray(), array("I", [0])
+def packed(name: str, blocks: Iterable[Section]) -> Iterator[Piece]:
+    """The two sections that `Blocks` reads. Of blocks that are made one by one, few need be there at once."""
+    piece, begins, end = bytearray(), array("I", [0]), 0
     for block in blocks:
-        data += block
-        begins.append(len(data))
-    return {name: data, f"{name} begins": begins.tobytes()}
+        piece += block
+        end += len(block)
+        begins.append(end)
+        if len(piece) >= ENOUGH:
+            yield name, piece
+            piece = bytearray()
+    yield name, piece
+    yield f"{name} begins", begins.tobytes()
 
 
 def numbers(data: memoryview) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ Which tasks were judged by a path is found among all paths in order, so that few
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import msgspec
 import xxhash
 from msgspec import Struct, structs
 
-from flowmake.core.blocks import Blocks, Sections, numbers, packed, path_bytes, texts
+from flowmake.core.blocks import Blocks, Piece, Sections, numbers, packed, path_bytes, texts
 from flowmake.core.graph import Graph, Tables
 from flowmake.core.model import Declaration, Flow, Input, Output, Task, Trace
 from flowmake.core.producers import Producers, folders_of
@@ -125,16 +125,19 @@ class Compiled:
         self._revised = {new.name: structs.replace(self._task(new.name), declared=new) for new in changed}
         return self._revised
 
-    def revised(self) -> Sections:
+    def revised(self) -> Iterator[Piece]:
         """The sections with what was taken over."""
         if not self._revised:
-            return dict(self._sections)
+            yield from self._sections.items()
+            return
         told = msgspec.msgpack.decode(self._sections["declared"], type=dict[str, bytes])
         blocks = self._declarations.blocks()
         for name, task in self._revised.items():
             told[name] = declared_digest(task.declared)
             blocks[self._entry(name).declared] = encoded(task.declared)
-        return {**self._sections, "declared": encoded(told), **packed("declaration", blocks)}
+        new = [("declared", encoded(told)), *packed("declaration", blocks)]
+        yield from ((name, data) for name, data in self._sections.items() if name not in dict(new))
+        yield from new
 
     def has_known(self, trace: Trace) -> bool:
         """Is all that this trace speaks of known to concern its task, and nothing else beside it?"""

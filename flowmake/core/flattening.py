@@ -1,6 +1,6 @@
 """The part of a graph that one question needs, flattened to bytes for `compiled` to load. Unaware of files.
 
-Section by section, each made when it is asked for and let go of then: all of them together, with what they are made
+Piece by piece, each made when it is asked for and let go of then: all of them together, with what they are made
 of, would take a third of what the graph itself takes.
 """
 
@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 
-from flowmake.core.blocks import Section, joined, packed, path_bytes
+from flowmake.core.blocks import Piece, joined, packed, path_bytes
 from flowmake.core.compiled import UNWRITABLE, Entry, Question, declared_digest, encoded, flow_text
 from flowmake.core.evidence import Evidence
 from flowmake.core.graph import Graph
@@ -22,7 +22,7 @@ class NotPlain(Exception):
 
 def flatten(
     evidence: Evidence, names: Sequence[str], decisive: Iterable[str], question: Question, has_leftovers: bool
-) -> Iterator[tuple[str, Section]]:
+) -> Iterator[Piece]:
     """The tasks behind `names`, all fresh and upstream first, as bytes by section. Raises `NotPlain` on the way.
 
     `decisive` are paths on which more hangs than the tasks that read them. `has_leftovers`: there are files that
@@ -54,16 +54,16 @@ def _is_plain(graph: Graph) -> bool:
     return not any(output.temp for output in outputs)
 
 
-def _tasks(evidence: Evidence, names: Sequence[str], has_leftovers: bool) -> Iterator[tuple[str, Section]]:
+def _tasks(evidence: Evidence, names: Sequence[str], has_leftovers: bool) -> Iterator[Piece]:
     graph = evidence.graph
     numbers = {name: number for number, name in enumerate(names)}
     declarations = list({id(one): one for one in (graph.tasks[name].declared for name in names)}.values())
     places = {id(declared): place for place, declared in enumerate(declarations)}
-    yield from packed("declaration", map(encoded, declarations)).items()
+    yield from packed("declaration", map(encoded, declarations))
     entries = (encoded(_entry(evidence, name, numbers, places, has_leftovers)) for name in names)
-    yield from packed("entry", entries).items()
+    yield from packed("entry", entries)
     down = _downstream(graph, names, numbers)
-    yield from packed("down", (array("I", one).tobytes() for one in down)).items()
+    yield from packed("down", (array("I", one).tobytes() for one in down))
 
 
 def _entry(
@@ -106,7 +106,7 @@ def _downstream(graph: Graph, names: Iterable[str], numbers: Mapping[str, int]) 
     return down
 
 
-def _owners(evidence: Evidence, names: Iterable[str]) -> Iterator[tuple[str, Section]]:
+def _owners(evidence: Evidence, names: Iterable[str]) -> Iterator[Piece]:
     """Which tasks were judged by which path, in order of the paths' bytes.
 
     Paths and tasks are paired by number, and the pairs brought in order by counting: a list for each path would take
@@ -127,11 +127,11 @@ def _owners(evidence: Evidence, names: Iterable[str]) -> Iterator[tuple[str, Sec
         ends[place] -= 1
         owners[ends[place]] = number
     begins, paths = ends, sorted(places)
-    yield from packed("path", paths).items()
+    yield from packed("path", paths)
     blocks = (
         owners[begins[place] : begins[place] + counts[place]].tobytes() for place in map(places.__getitem__, paths)
     )
-    yield from packed("owner", blocks).items()
+    yield from packed("owner", blocks)
 
 
 def _judged_by(evidence: Evidence, name: str) -> set[str]:

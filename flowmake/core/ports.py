@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 from msgspec import Meta, Struct, field
@@ -96,6 +96,10 @@ class Store(Protocol):
 
     def made(self) -> Mapping[str, str]:
         """Every output ever made by a task and not forgotten by `unmake`, with its last digest."""
+        ...
+
+    def made_beside(self, declared: Container[str]) -> set[str]:
+        """Those of `made` that are not among these: few, where `made` may be a hundred thousand."""
         ...
 
     def unmake(self, paths: Iterable[str]) -> None:

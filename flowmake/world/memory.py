@@ -13,7 +13,8 @@ class Memory:
     """Digest by path. A folder may be named with its final `/` or without."""
 
     def __init__(self) -> None:
-        self._digests: dict[str, tuple[str, int]] = {}
+        self._digests: dict[str, str] = {}
+        self._since: dict[str, int] = {}  # of what was remembered after a folder was forgotten: when
         self._folders: set[str] = set()  # without final `/`
         self._linked: set[str] = set()  # folders holding symlinks, so that any path may be inside them
         self._swept: dict[str, int] = {}  # folder, without final `/`: when it was forgotten
@@ -24,25 +25,27 @@ class Memory:
     def get(self, path: str) -> str | None:
         """The digest, None if there is none (any more)."""
         known = self._digests.get(path)
-        if known is None:
-            return None
-        if self._swept and any(self._swept.get(folder, 0) > known[1] for folder in _above(path)):
-            self._drop(path)
-            return None
-        return known[0]
+        if known is not None and self._swept:
+            since = self._since.get(path, 0)
+            if any(self._swept.get(folder, 0) > since for folder in _above(path)):
+                self._drop(path)
+                return None
+        return known
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Every path with its digest."""
         for path, known in list(self._digests.items()):
             if not self._swept or self.get(path) is not None:
-                yield path, known[0]
+                yield path, known
 
     def put(self, path: str, digest: str) -> None:
         known = self._digests.get(path)
-        before = known[0] if known is not None else self._before.get(path, digest)
+        before = known if known is not None else self._before.get(path, digest)
         if before != digest:
             self._changed.add(path)
-        self._digests[path] = (digest, self._now)
+        self._digests[path] = digest
+        if self._now:
+            self._since[path] = self._now
 
     def changed(self) -> set[str]:
         """Paths that have had more than one digest, or had one that was forgotten and never found out again."""
@@ -88,7 +91,8 @@ class Memory:
     def _drop(self, path: str) -> None:
         known = self._digests.pop(path, None)
         if known is not None:
-            self._before[path] = known[0]
+            self._before[path] = known
+            self._since.pop(path, None)
 
 
 def _above(path: str) -> Iterator[str]:

@@ -266,6 +266,13 @@ class Lazy(MutableMapping[str, Item], Generic[Item]):
         return len(self._rows)
 
 
+def names(rows: Iterable[Values]) -> Iterator[str]:
+    """Their decoded first column."""
+    with _sound("a name"):
+        for row in rows:
+            yield decode(row[0])
+
+
 def by_name(rows: Iterable[Values]) -> dict[str, Values]:
     """Rows by their decoded first column."""
     with _sound("a name"):

@@ -20,7 +20,8 @@ TAIL = 4
 def write(path: str, sections: Iterable[tuple[str, bytes | bytearray | memoryview]], version: str) -> str:
     """Write them, one after the other as they come; the seal that tells this file from any other.
 
-    Raises `OSError`, and what `sections` raises; the file is as it was then.
+    A section may come in pieces that follow each other under its name. Raises `OSError`, and what `sections`
+    raises; the file is as it was then.
     """
     hasher = xxh3_64()
     lengths: dict[str, int] = {}
@@ -28,7 +29,7 @@ def write(path: str, sections: Iterable[tuple[str, bytes | bytearray | memoryvie
     def parts() -> Iterator[bytes | bytearray | memoryview]:
         yield MAGIC
         for name, data in sections:
-            lengths[name] = len(data)
+            lengths[name] = lengths.get(name, 0) + len(data)
             hasher.update(data)
             yield data
         table = marshal.dumps((version, lengths))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import chain
 from time import time
 from typing import Any
 
@@ -164,6 +165,11 @@ class SqliteStore:
         known = {path: row[0] for path, row in rows.by_name(found).items() if isinstance(row[0], str)}
         return known | ahead.made()
 
+    def made_beside(self, declared: Container[str]) -> set[str]:
+        """As in the port."""
+        found, ahead = self._fetch("SELECT path FROM made")
+        return {path for path in chain(rows.names(found), ahead.made()) if path not in declared}
+
     def unmake(self, paths: Iterable[str]) -> None:
         """As in the port."""
         self._fold()
@@ -172,7 +178,7 @@ class SqliteStore:
     def named_orphans(self) -> set[str]:
         """As in the port."""
         found, _ = self._fetch("SELECT path FROM made WHERE named")
-        return set(rows.by_name(found))
+        return set(rows.names(found))
 
     def name_orphans(self, paths: Iterable[str]) -> None:
         """As in the port."""

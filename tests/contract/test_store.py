@@ -214,10 +214,13 @@ def test_what_was_made_is_known_after_its_task_is_forgotten(world: World) -> Non
     world.store.flush()
     for seen in (world.store, world.crashed()):
         assert seen.made() == {**trace().outputs, ODD: "d", "x": "d"}
+        assert seen.made_beside(trace().outputs) == {ODD, "x"}
+        assert seen.made_beside(seen.made()) == set()
         assert seen.named_orphans() == set()
     world.store.unmake(["x", "never made"])
     world.store.flush()
     assert world.crashed().made() == {**trace().outputs, ODD: "d"}
+    assert world.crashed().made_beside(()) == {*trace().outputs, ODD}
 
 
 def test_orphans_are_named_until_others_are(world: World) -> None:

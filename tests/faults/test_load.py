@@ -65,6 +65,26 @@ def test_a_hundred_thousand_tasks_ready_at_once(project: Any) -> None:
     assert run["counts"] == {"succeeded": MANY}
 
 
+def layered(count: int) -> str:
+    """Tasks of which each is declared on its own, and reads the source and two outputs of the layer before."""
+    names = [f"out/{number // 1000}/{number}" for number in range(count)]
+    tables = ['[flow]\nshell = ["/bin/sh", "-c"]\n']
+    for number, name in enumerate(names):
+        read = ["src", *(names[other] for other in (number - 171, number - 100) if other >= 0)]
+        run = f"cat {' '.join(read)} | cksum > {name}"
+        tables.append(f"[tasks.t{number}]\ninputs = {read}\noutputs = ['{name}']\nrun = '{run}'\n")
+    return "".join(tables)
+
+
+def test_a_hundred_thousand_declared_tasks_are_built_in_less_than_600_megabytes(project: Any) -> None:
+    """From loading them to writing down what was learnt; and found fresh in less than 100."""
+    project.flowfile(layered(MANY))
+    project.write("src")
+    assert peak_memory(project, "run", "-q") < 600_000_000
+    assert sum(len(files) for _, _, files in os.walk(project.root / "out")) == MANY
+    assert peak_memory(project, "run", "-q") < 100_000_000
+
+
 def test_a_task_with_a_hundred_thousand_inputs(project: Any) -> None:
     project.flowfile('[tasks.t]\ninputs = ["in/*"]\noutputs = ["out"]\nrun = "ls in | wc -l > out"\n')
     folder = project.root / "in"

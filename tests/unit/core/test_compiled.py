@@ -9,6 +9,7 @@ from flowmake.core.flattening import NotPlain, flatten
 from flowmake.core.model import Trace
 from flowmake.core.plan import needed
 from tests.desk import Desk
+from tests.pieces import whole
 
 FLOW = """
 [tasks.one]
@@ -50,7 +51,7 @@ def compiled(desk: Desk, *, decisive: tuple[str, ...] = (), has_leftovers: bool 
     names = needed(evidence.graph, desk.demand())
     flat = flatten(evidence, names, decisive, Question(("last",), b"asked"), has_leftovers)
     try:
-        return Compiled(dict(flat))
+        return Compiled(whole(flat))
     except NotPlain:
         return None
 
@@ -173,7 +174,7 @@ def test_a_command_is_taken_over() -> None:
     assert revised is not None
     assert {name: task.declared.action for name, task in revised.items()} == {"two": "make it two"}
     assert found.graph(desk.flow()).tasks["two"].declared.action == "make it two"
-    again = Compiled(found.revised())
+    again = Compiled(whole(found.revised()))
     assert again.graph(again.flow_of(["two"])).tasks["two"].declared.action == "make it two"
     assert again.revise(desk.flow()) == {}
     assert again.affected(["c"]) == found.affected(["c"])

@@ -46,6 +46,12 @@ def test_cut_off_it_is_none(tmp_path: Path, length: int) -> None:
     assert sections.read(str(path), seal, "1") is None
 
 
+def test_pieces_that_follow_each_other_are_one_section(tmp_path: Path) -> None:
+    path = str(tmp_path / "graph")
+    seal = sections.write(path, [("a", b"1"), ("b", b"2"), ("b", b""), ("b", b"34"), ("c", b"5")], "1")
+    assert sections.read(path, seal, "1") == {"a": b"1", "b": b"234", "c": b"5"}
+
+
 def test_what_cannot_be_made_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     def failing() -> Iterator[tuple[str, bytes]]:
         yield "names", b"other"
