@@ -34,8 +34,9 @@ class Memory:
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Every path with its digest."""
-        for path, known in list(self._digests.items()):
-            if not self._swept or self.get(path) is not None:
+        for path in list(self._digests):
+            known = self.get(path)
+            if known is not None:
                 yield path, known
 
     def put(self, path: str, digest: str) -> None:
@@ -49,10 +50,10 @@ class Memory:
 
     def changed(self) -> set[str]:
         """Paths that have had more than one digest, or had one that was forgotten and never found out again."""
-        if not self._before and not self._swept:
-            return set(self._changed)
-        known = dict(self.items())
-        return self._changed | (self._before.keys() - known.keys())
+        if self._swept:
+            for path in list(self._digests):
+                self.get(path)
+        return self._changed | (self._before.keys() - self._digests.keys())
 
     def put_tree(self, path: str, has_links: bool) -> None:
         """That path is a folder; its digest comes by `put`."""

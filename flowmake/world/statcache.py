@@ -8,7 +8,7 @@ the file has been hashed once more, later.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from flowmake.world.hashing import Hashed
 from flowmake.world.ticks import granularity_of
@@ -39,21 +39,22 @@ class StatCache:
     """The remembered digests by path, and what has changed among them since they were loaded."""
 
     def __init__(self, rows: Mapping[str, Row] | None = None) -> None:
-        self._rows: dict[str, Row] = dict(rows or {})
-        self._changed: set[str] = set()
+        self._stored: dict[str, Row] = dict(rows or {})
+        self._new: dict[str, Row] = {}  # instead of what is stored
         self._dropped: set[str] = set()
+        self._modes: dict[int, int] = {}
         self.seen = 0
         """How many look-ups there were."""
         self.untrusted: dict[str, tuple[os.stat_result, str]] = {}
         """What was hashed too early to be trusted since loading, with its stat and digest."""
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._stored) + len(self._new)
 
     def get(self, path: str, status: os.stat_result) -> str | None:
         """The digest of the file in this very state, None if it has to be hashed."""
         self.seen += 1
-        row = self._rows.get(path)
+        row = self._new.get(path) or self._stored.get(path)
         if (
             row is not None
             and row[1] == status.st_mtime_ns
@@ -68,17 +69,17 @@ class StatCache:
 
     def trusts(self, path: str) -> bool:
         """Whether a state of the file is known in which it need not be hashed."""
-        row = self._rows.get(path)
+        row = self.last(path)
         return row is not None and row[5] != 0
 
     def figures(self, path: str) -> Figures | None:
         """The state of the file whose digest is remembered and trusted."""
-        row = self._rows.get(path)
+        row = self.last(path)
         return row[:5] if row is not None and row[5] else None
 
     def last(self, path: str) -> Row | None:
         """What was last known of a file, be it trusted or not."""
-        return self._rows.get(path)
+        return self._new.get(path) or self._stored.get(path)
 
     def put(self, path: str, hashed: Hashed) -> None:
         """Remember the digest of a regular file."""
@@ -93,26 +94,31 @@ class StatCache:
             started_ns = 0
         elif path in self.untrusted:
             del self.untrusted[path]
-        self._rows[path] = size, mtime_ns, ctime_ns, inode & LARGEST, mode, started_ns, digest
-        self._changed.add(path)
+        # One object for numbers that are the same: there are hundreds of thousands of rows.
+        mode = self._modes.setdefault(mode, mode)
+        if ctime_ns == mtime_ns:
+            ctime_ns = mtime_ns
+        self._new[path] = size, mtime_ns, ctime_ns, inode & LARGEST, mode, started_ns, digest
+        self._stored.pop(path, None)
         if self._dropped:
             self._dropped.discard(path)
 
     def drop(self, path: str) -> None:
         """Forget a file that is gone."""
-        if self._rows.pop(path, None) is not None:
-            self._changed.discard(path)
+        was_new, was_stored = self._new.pop(path, None), self._stored.pop(path, None)
+        if was_new or was_stored:
             self.untrusted.pop(path, None)
             self._dropped.add(path)
 
     def paths(self) -> list[str]:
-        return list(self._rows)
+        return [*self._stored, *self._new]
 
-    def changes(self) -> tuple[dict[str, Row], set[str]]:
-        """Rows that are new or changed, and paths dropped, since loading or the last `saved`."""
-        return {path: self._rows[path] for path in self._changed}, set(self._dropped)
+    def changes(self) -> tuple[Mapping[str, Row], Set[str]]:
+        """Rows that are new or changed, and paths dropped, since loading or the last `saved`: as they are, no copy."""
+        return self._new, self._dropped
 
     def saved(self) -> None:
         """What `changes` told is stored now."""
-        self._changed.clear()
+        self._stored |= self._new
+        self._new.clear()
         self._dropped.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import chain
 from time import time
@@ -231,9 +231,7 @@ class SqliteStore:
         if dropped:
             statements.append(("DELETE FROM files WHERE path = ?", [(rows.encode(path),) for path in dropped]))
         if changed:
-            # Sorted, as the table is: each row is then put beside the one before.
-            values = sorted((rows.encode(path), *row) for path, row in changed.items())
-            statements.append(("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", values))
+            statements.append(("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", _ByPath(changed)))
         if statements:
             booted: list[Statement] = [("DELETE FROM boot", [()]), ("INSERT INTO boot VALUES (?)", [(boot_id(),)])]
             self._writing.write([*statements, *booted])
@@ -327,6 +325,19 @@ class SqliteStore:
         if self._writer is None:
             raise StateError(f"the state file `{self.path}` is open for reading only")
         return self._writer
+
+
+class _ByPath:
+    """Rows with their paths in front, each made when it is its turn, and again if they are gone through again.
+
+    Sorted, nearly as the table is: each is then put beside the one before.
+    """
+
+    def __init__(self, known: Mapping[str, Values]) -> None:
+        self._known = known
+
+    def __iter__(self) -> Iterator[Values]:
+        return ((rows.encode(path), *self._known[path]) for path in sorted(self._known))
 
 
 def _hide(view: Lazy[Any] | None, task: str) -> None:

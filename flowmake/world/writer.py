@@ -16,7 +16,8 @@ from flowmake.world.journal import Key
 from flowmake.world.rows import Values
 
 Result = TypeVar("Result")
-Statement = tuple[str, Sequence[Values]]
+Statement = tuple[str, Iterable[Values]]
+"""SQL, and the values that it is done with one after the other; they may be gone through more than once."""
 
 
 class Writer:

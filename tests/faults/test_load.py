@@ -66,11 +66,14 @@ def test_a_hundred_thousand_tasks_ready_at_once(project: Any) -> None:
 
 
 def layered(count: int) -> str:
-    """Tasks of which each is declared on its own, and reads the source and two outputs of the layer before."""
+    """Tasks of which each is declared on its own, and reads a source and two outputs of the layer before."""
     names = [f"out/{number // 1000}/{number}" for number in range(count)]
     tables = ['[flow]\nshell = ["/bin/sh", "-c"]\n']
     for number, name in enumerate(names):
-        read = ["src", *(names[other] for other in (number - 171, number - 100) if other >= 0)]
+        read = [
+            f"src/{number // 1000}/{number}",
+            *(names[other] for other in (number - 171, number - 100) if other >= 0),
+        ]
         run = f"cat {' '.join(read)} | cksum > {name}"
         tables.append(f"[tasks.t{number}]\ninputs = {read}\noutputs = ['{name}']\nrun = '{run}'\n")
     return "".join(tables)
@@ -79,7 +82,8 @@ def layered(count: int) -> str:
 def test_a_hundred_thousand_declared_tasks_are_built_in_less_than_600_megabytes(project: Any) -> None:
     """From loading them to writing down what was learnt; and found fresh in less than 100."""
     project.flowfile(layered(MANY))
-    project.write("src")
+    for number in range(MANY):
+        project.write(f"src/{number // 1000}/{number}", str(number))
     assert peak_memory(project, "run", "-q") < 600_000_000
     assert sum(len(files) for _, _, files in os.walk(project.root / "out")) == MANY
     assert peak_memory(project, "run", "-q") < 100_000_000
