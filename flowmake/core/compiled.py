@@ -136,7 +136,8 @@ class Compiled:
             told[name] = declared_digest(task.declared)
             blocks[self._entry(name).declared] = encoded(task.declared)
         new = [("declared", encoded(told)), *packed("declaration", blocks)]
-        yield from ((name, data) for name, data in self._sections.items() if name not in dict(new))
+        replaced = {name for name, _ in new}
+        yield from ((name, data) for name, data in self._sections.items() if name not in replaced)
         yield from new
 
     def has_known(self, trace: Trace) -> bool:

@@ -167,7 +167,7 @@ class SqliteStore:
 
     def made_beside(self, declared: Container[str]) -> set[str]:
         """As in the port."""
-        found, ahead = self._fetch("SELECT path FROM made")
+        found, ahead = self._fetch("SELECT path FROM made WHERE typeof(digest) = 'text'")  # as `made` has it
         return {path for path in chain(rows.names(found), ahead.made()) if path not in declared}
 
     def unmake(self, paths: Iterable[str]) -> None:

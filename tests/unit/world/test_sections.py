@@ -28,7 +28,7 @@ def test_another_seal_or_version_is_another_file(tmp_path: Path) -> None:
     assert sections.read(str(tmp_path / "none"), seal, "1") is None
 
 
-@pytest.mark.parametrize("at", [0, 21, 25, 60, 150])
+@pytest.mark.parametrize("at", [0, 21, 25, 60, 150, -60, -40, -20, -4, -1])
 def test_each_byte_counts(tmp_path: Path, at: int) -> None:
     path = tmp_path / "graph"
     seal = sections.write(str(path), PARTS.items(), "1")
@@ -38,7 +38,7 @@ def test_each_byte_counts(tmp_path: Path, at: int) -> None:
     assert sections.read(str(path), seal, "1") is None
 
 
-@pytest.mark.parametrize("length", [0, 10, 22, 40, 200])
+@pytest.mark.parametrize("length", [0, 10, 22, 40, 200, -60, -5, -4, -1])
 def test_cut_off_it_is_none(tmp_path: Path, length: int) -> None:
     path = tmp_path / "graph"
     seal = sections.write(str(path), PARTS.items(), "1")

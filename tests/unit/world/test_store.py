@@ -504,6 +504,23 @@ def test_each_limit_of_the_history_drops_the_oldest_runs(path: Path, keep: Histo
     store.close()
 
 
+@pytest.mark.parametrize("digest", [7, b"d", None])
+def test_an_output_without_a_digest_was_not_made(path: Path, digest: object) -> None:
+    """Whoever asks what was made beside what is declared asks for its digest next."""
+    with closing(SqliteStore(str(path))) as store:
+        ended = Attempt("t", "succeeded", "r1", 1.0, 1.0), TaskRecord("r1", "t", "succeeded", 1, 1.0, 1.0)
+        store.end_task(*ended, trace("t"))
+    with closing(SqliteStore(str(path), read_only=True)) as store:
+        assert store.made_beside(()) == store.made().keys() == {"out"}
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE loose (path, digest, named)")
+        connection.execute("INSERT INTO loose SELECT path, ?, named FROM made", (digest,))
+        connection.execute("DROP TABLE made")
+        connection.execute("ALTER TABLE loose RENAME TO made")
+    with closing(SqliteStore(str(path), read_only=True)) as store:
+        assert store.made_beside(()) == store.made().keys() == set()
+
+
 def test_a_damaged_record_of_the_history_is_told(path: Path) -> None:
     store = SqliteStore(str(path))
     store.begin_run(RunRecord("r1", 1.0))
