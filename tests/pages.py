@@ -195,9 +195,14 @@ def _with_details(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def bare_environ(home: Path) -> dict[str, str]:
-    """The installed commands first on PATH, a known locale and width, and nothing else of the outer environment."""
+    """The installed commands first on PATH, a known locale and width, and nothing else of the outer environment.
+
+    A pytest on a page has temporary folders of its own: else it removes at its end what earlier runs have left, which
+    may be millions of files.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return {"PATH": path, "HOME": str(home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "COLUMNS": "100"}
+    known = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "COLUMNS": "100"}
+    return {"PATH": path, "HOME": str(home), "PYTEST_DEBUG_TEMPROOT": str(home), **known}
 
 
 def main() -> None:
