@@ -69,7 +69,12 @@ def _options() -> argparse.Namespace:
         help="what is measured of flowmake alone: starting, loading, hashing, calling (default: unless quick)",
     )
     parser.add_argument("--repeat", type=int, metavar="N", help="rounds; in each, every tool has its turn")
-    parser.add_argument("--patience", type=float, metavar="S", help="seconds after which a tool has no further turn")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        metavar="S",
+        help="seconds that the turns of one tool may take in one scenario (default: 60, quick: 6)",
+    )
     parser.add_argument("--longest", type=float, default=400, metavar="S", help="seconds that one command may take")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="how many tasks run at once")
     parser.add_argument("--seed", type=int, default=1)
@@ -80,7 +85,7 @@ def _options() -> argparse.Namespace:
     options.tools = options.tools or (QUICK if options.quick else [peer.name for peer in PEERS])
     options.tasks = sorted(options.tasks or ([1000] if options.quick else [100, 1000, 10_000, 100_000]))
     options.repeat = options.repeat or (5 if options.quick else 7)
-    options.patience = options.patience or 6
+    options.patience = options.patience or (6 if options.quick else 60)
     options.trials = not options.quick if options.trials is None else options.trials
     options.work = options.work.absolute()
     usual = options.work / "out" if options.quick else REPOSITORY / "docs" / "benchmarks"
