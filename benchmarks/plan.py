@@ -35,15 +35,15 @@ def expected_build(tool: str, pace: Pace, count: int, measured: Iterable[dict[st
     return seconds
 
 
-def has_turn(turn: int, spent: float, patience: float) -> bool:
-    """May a tool that took so many seconds for its turns so far have another one? Everyone has the first."""
-    return turn == 0 or spent * (turn + 1) / turn <= patience
+def has_turn(had: int, spent: float, patience: float) -> bool:
+    """May a tool that had so many turns, and took so many seconds for them, have another? Everyone has the first."""
+    return had == 0 or spent * (had + 1) / had <= patience
 
 
 def seconds_of_turns(each: float, repeat: int, patience: float) -> float:
     """Of all the turns that a tool will have."""
     turns = 1
-    while turns < repeat and has_turn(turn=turns, spent=turns * each, patience=patience):
+    while turns < repeat and has_turn(had=turns, spent=turns * each, patience=patience):
         turns += 1
     return turns * each
 

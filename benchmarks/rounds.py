@@ -64,13 +64,13 @@ class Round:
 
     def _measure(self, scenario: str) -> None:
         """In turns; who has used up its time in this scenario has no further one."""
-        spent = dict.fromkeys((project.peer.name for project in self._projects), 0.0)
+        spent: dict[str, list[float]] = {project.peer.name: [] for project in self._projects}
         for turn in range(self._terms.repeat):
             for project in list(self._projects):
-                name = project.peer.name
-                if has_turn(turn, spent[name], self._terms.patience):
+                walls = spent[project.peer.name]
+                if has_turn(len(walls), sum(walls), self._terms.patience):
                     try:
-                        spent[name] += self._turn(project, scenario, turn)
+                        walls.append(self._turn(project, scenario, turn))
                     except (CommandFailed, OSError, subprocess.CalledProcessError) as error:
                         self._leave_out(project, str(error))
 
@@ -106,12 +106,12 @@ def measure_trials(peer: Peer, kept: Kept, terms: Terms) -> None:
 
 
 def _try(bench: Bench, number: int, trial: Trial, kept: Kept, terms: Terms) -> None:
-    spent = dict.fromkeys(trial.ways, 0.0)
+    spent: dict[str, list[float]] = {way: [] for way in trial.ways}
     for turn in range(terms.repeat):
         for way in trial.ways:
-            if has_turn(turn, spent[way], terms.patience):
+            if has_turn(len(spent[way]), sum(spent[way]), terms.patience):
                 cost = bench.cost(number, trial, way, terms.longest)
-                spent[way] += cost.wall
+                spent[way].append(cost.wall)
                 told = {"trial": trial.name, "way": way, "amount": trial.amount, "unit": trial.unit}
                 kept.add({**told, **asdict(cost)})
                 say(f"  trial {turn + 1} {trial.name}: {way}: {cost.wall:.3f} s")

@@ -10,9 +10,10 @@ import pytest
 import rounds
 from graphs import Job
 from kept import Kept
+from measure import Cost
 from peers import Peer
 from plan import Pace
-from projects import SCENARIOS
+from projects import SCENARIOS, Project
 from rounds import Round, Terms, measure_trials
 from trials import Trial
 
@@ -94,6 +95,22 @@ def test_who_has_used_up_its_time_has_no_further_turn(kept: Kept, terms: Terms) 
     Round(3, [GOOD], kept, impatient).measure()
 
     assert [one["scenario"] for one in kept.records("scenario")] == list(SCENARIOS)
+
+
+def test_a_tool_that_had_to_sit_out_a_turn_has_none_later_when_others_have_none_either(
+    kept: Kept, terms: Terms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = Project.cost
+
+    def four_seconds(project: Project, limit: float) -> Cost:
+        return replace(really(project, limit), wall=4.0)
+
+    monkeypatch.setattr(Project, "cost", four_seconds)
+
+    Round(3, [GOOD], kept, replace(terms, repeat=7, patience=15.0)).measure()
+
+    told = [one["scenario"] for one in kept.records("scenario")]
+    assert {scenario: told.count(scenario) for scenario in SCENARIOS} == dict.fromkeys(SCENARIOS, 3)
 
 
 def test_trials_take_turns_without_a_state_and_one_that_fails_is_told(
