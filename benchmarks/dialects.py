@@ -52,6 +52,12 @@ def scripted(name: str, script: str) -> Writer:
     return write
 
 
+def pytask_tasks(folder: Path, jobs: Sequence[Job]) -> None:
+    """With settings, though none are set: pytask keeps its state by the nearest ones, in folders above, too."""
+    scripted("task_jobs.py", PYTASK)(folder, jobs)
+    (folder / "pyproject.toml").write_text("[tool.pytask.ini_options]\n")
+
+
 def taskfile(folder: Path, jobs: Sequence[Job]) -> None:
     maker = {job.output: job.name for job in jobs}
     read = {path for job in jobs for path in job.inputs}

@@ -158,7 +158,7 @@ PEERS = (
         "pytask",
         "pytask",
         ("-n", "{jobs}"),
-        dialects.scripted("task_jobs.py", dialects.PYTASK),
+        dialects.pytask_tasks,
         1_000,
         Pace(1.7, 0.03, 5e-3),
         ("pytask", "pytask-parallel"),
